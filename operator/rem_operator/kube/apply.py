@@ -18,7 +18,7 @@ from typing import Any, Literal
 from rem_crds.handoff import ANNOTATION_APPLIED_HASH, FIELD_MANAGER
 from rem_operator.children import Child
 from rem_operator.kube.client import KubeClient
-from rem_operator.kube.errors import AlreadyExists, Conflict, KubeError, NotFound, NotServed
+from rem_operator.kube.errors import AlreadyExists, Conflict, Invalid, KubeError, NotFound, NotServed
 from rem_operator.kube.index import Index, Seen, seen
 from rem_operator.kube.resources import DATA, REM_TENANTS, SECRETS, Resource, resource_of
 from rem_operator.kube.subset import first_difference
@@ -173,13 +173,42 @@ async def _update(client: KubeClient, index: Index, child: Child, manifest: dict
     if same_hash and (field is None or index.is_accepted(live, _hash_in(manifest))):
         return "unchanged"
     # The uid makes sure that we change the object that we looked at, and that nothing is made from metadata alone.
-    now = await _send(client, index, live.resource, _with_uid(wanted, live.uid))
+    try:
+        now = await _send(client, index, live.resource, _with_uid(wanted, live.uid))
+    except Invalid:
+        # Somebody's edit and our fields may not stand together: a Service port that was renumbered under its name is
+        # theirs now, ours comes back beside it, and there are two of one name. Ours replaces it, then all is applied.
+        if not await _put_back(client, index, wanted, live):
+            raise
+        now = await _send(client, index, live.resource, _with_uid(wanted, live.uid))
     if now.resource_version == live.resource_version:
         return "unchanged"
     if not same_hash:
         return "applied"
     log.info("child was edited", extra={"child": f"{live.resource.kind}/{live.namespace}/{live.name}", "field": field})
     return "repaired"
+
+
+async def _put_back(client: KubeClient, index: Index, wanted: Mapping[str, Any], live: Seen) -> bool:
+    """Replace every field that is not as we want it, whatever others have put there; False when there is none."""
+    body = live.body
+    changed = [
+        {"op": "replace", "path": f"/{part}/{_pointer(field)}", "value": value}
+        for part, fields in wanted.items()
+        if part not in ("apiVersion", "kind", "metadata") and isinstance(fields, Mapping)
+        for field, value in fields.items()
+        if field in (body.get(part) or {}) and first_difference({part: {field: value}}, body, kind=live.resource.kind)
+    ]
+    if not changed:
+        return False
+    same = {"op": "test", "path": "/metadata/uid", "value": live.uid}
+    index.fold(live.resource, await client.patch(live.resource, live.namespace, live.name, [same, *changed]))
+    return True
+
+
+def _pointer(field: str) -> str:
+    """A field's name inside a JSON pointer (RFC 6901)."""
+    return field.replace("~", "~0").replace("/", "~1")
 
 
 async def _create_generated(client: KubeClient, index: Index, owner: Owner, manifest: dict[str, Any]) -> Action:

@@ -44,12 +44,9 @@ def _policy(t: TenantInputs, party: Component, flows: tuple[Flow, ...]) -> dict[
         "podSelector": {"matchLabels": _selector(t.name, party)},
         "policyTypes": ["Ingress", "Egress"],
     }
-    incoming = [(flow.source, flow.ports) for flow in flows if flow.target == ours]
-    outgoing = [(flow.target, flow.ports) for flow in flows if flow.source == ours]
-    if incoming:
-        spec["ingress"] = _rules(t.name, incoming, "from")
-    if outgoing:
-        spec["egress"] = _rules(t.name, outgoing, "to")
+    # Written also when empty: a field that is not written is not ours, and a rule that somebody adds there would stay.
+    spec["ingress"] = _rules(t.name, [(flow.source, flow.ports) for flow in flows if flow.target == ours], "from")
+    spec["egress"] = _rules(t.name, [(flow.target, flow.ports) for flow in flows if flow.source == ours], "to")
     return {
         "apiVersion": "networking.k8s.io/v1",
         "kind": "NetworkPolicy",

@@ -30,6 +30,7 @@ from rem_operator.names import name_of_schema, name_of_worker
 # Ten seconds, doubled each time: about ten minutes of a database that comes and goes.
 _BACKOFF_LIMIT: Final = 6
 _HASH_LENGTH: Final = 8
+_CONTAINER: Final = "schema"
 # CPU is what the migration waits for least; building an index takes the database's memory, not the Job's.
 _RESOURCES: Final = {"requests": {"cpu": "100m", "memory": "256Mi"}, "limits": {"memory": "512Mi"}}
 
@@ -51,6 +52,7 @@ def schema_children(t: TenantInputs, *, image: str, dsn_hash: str = "") -> list[
             "parallelism": 1,
             # Two of them at once would wait for each other's locks.
             "podReplacementPolicy": "Failed",
+            "podFailurePolicy": {"rules": [_gives_up()]},
             "template": _template(t, image),
         },
     }
@@ -62,6 +64,12 @@ def schema_job_name(t: TenantInputs, image: str, *, dsn_hash: str = "") -> str:
     text = json.dumps([_template(t, image), dsn_hash], sort_keys=True)
     digest = hashlib.sha256(text.encode()).hexdigest()[:_HASH_LENGTH]
     return f"{name_of_schema(t.name)}-{digest}"
+
+
+def _gives_up() -> dict[str, Any]:
+    """The Job fails at once when the runtime says that another try would end the same way."""
+    codes = {"containerName": _CONTAINER, "operator": "In", "values": list(handoff.EXIT_CODES_FINAL)}
+    return {"action": "FailJob", "onExitCodes": codes}
 
 
 def _template(t: TenantInputs, image: str) -> dict[str, Any]:
@@ -84,7 +92,7 @@ def _template(t: TenantInputs, image: str) -> dict[str, Any]:
 def _container(t: TenantInputs, image: str) -> dict[str, Any]:
     path = handoff.TERMINATION_MESSAGE_PATH
     return {
-        "name": "schema",
+        "name": _CONTAINER,
         "image": image,
         "args": list(handoff.ARGS_SCHEMA),
         "envFrom": settings_from(t, with_secrets=False),
