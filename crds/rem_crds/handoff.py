@@ -130,6 +130,9 @@ ROLE_SQL: Final = "rem_sql"
 EXTENSIONS: Final = ("vector", "pg_trgm", "btree_gist")
 
 # -- Files that are mounted into pods.
+EXIT_CODES_FINAL: Final = (2, 3)
+"""Exit codes of `rem-runtime` after which another try of the same thing ends the same way: a setting is wrong (2), or
+the database is in a state that this image cannot change (3). A Job gives up at once."""
 TERMINATION_MESSAGE_PATH: Final = "/dev/termination-log"
 TERMINATION_MESSAGE_BYTES: Final = 4096
 """What a kubelet keeps of the file; the end of a longer one is lost."""

@@ -1,0 +1,37 @@
+"""What an endpoint is handed: the memory, and the caller with a scope that the endpoint names.
+
+All are `async`: FastAPI would run a plain function in a thread.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from fastapi import Depends, Request
+
+from rem_crds.handoff import Scope
+from rem_runtime.api.auth.caller import require_scope
+from rem_runtime.memory.caller import Caller
+from rem_runtime.memory.store import Memory
+
+
+async def _memory(request: Request) -> Memory:
+    memory: Memory = request.app.state.memory
+    return memory
+
+
+class Allowed:
+    """A dependency: the caller, if the key has the scope. Each route names exactly one; a test looks."""
+
+    def __init__(self, scope: Scope) -> None:
+        self.scope = scope
+
+    async def __call__(self, request: Request) -> Caller:
+        caller: Caller = request.state.identified.caller
+        require_scope(caller, self.scope)
+        return caller
+
+
+MemoryOf = Annotated[Memory, Depends(_memory)]
+Reader = Annotated[Caller, Depends(Allowed("read"))]
+Writer = Annotated[Caller, Depends(Allowed("write"))]

@@ -1,0 +1,134 @@
+"""Which exception becomes which problem: the only table of the kind, registered once by the application.
+
+What a stranger may read is in `detail`; whatever names hosts, users or statements goes to the log instead.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from typing import Any
+
+import asyncpg
+from fastapi import FastAPI
+from fastapi.exceptions import RequestValidationError
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import Response
+
+from rem_runtime.api.body_limit import too_large
+from rem_runtime.api.problems import ProblemError
+from rem_runtime.database import DATABASE_AWAY
+from rem_runtime.memory.errors import (
+    DialectError,
+    InvalidInput,
+    MemoryFault,
+    NotAvailable,
+    NotFound,
+    NotPermitted,
+    SchemaError,
+)
+
+log = logging.getLogger(__name__)
+
+RETRY_AFTER_SECONDS = 2
+
+
+def register_failures(app: FastAPI, *, max_body_bytes: int) -> None:
+    """Every exception that an endpoint lets through, as a problem."""
+
+    def handle(kind: type[Exception], translate: Callable[[Any], ProblemError]) -> None:
+        async def handler(_: Request, error: Exception) -> Response:
+            return translate(error).response()
+
+        app.add_exception_handler(kind, handler)
+
+    handle(ProblemError, lambda error: error)
+    handle(RequestValidationError, _of_validation)
+    handle(HTTPException, lambda error: _of_http(error, max_body_bytes))
+    handle(MemoryFault, _of_memory)
+    for kind in DATABASE_AWAY:
+        handle(kind, _database_away)
+    handle(asyncpg.DataError, _unfit)
+    handle(UnicodeEncodeError, _unfit)
+
+
+def _database_away(error: Exception) -> ProblemError:
+    """503, with the reason in the log."""
+    if isinstance(error, ValueError):
+        # asyncpg's own check of a value, an InterfaceError by descent.
+        return _unfit(error)
+    log.warning("database not available", extra={"error": type(error).__name__, "reason": str(error)})
+    return ProblemError(
+        503,
+        "database-unavailable",
+        f"the database does not answer now; try again in {RETRY_AFTER_SECONDS} s",
+        headers={"Retry-After": str(RETRY_AFTER_SECONDS)},
+    )
+
+
+def _unfit(error: Exception) -> ProblemError:
+    """A value that PostgreSQL cannot hold: U+0000, half a surrogate pair, a number out of range."""
+    log.warning("value does not fit the database", extra={"error": type(error).__name__, "reason": str(error)})
+    return ProblemError(
+        422, "invalid-input", "a value cannot be stored: U+0000, half a surrogate pair, or a number out of range"
+    )
+
+
+# DialectError and SchemaError say more than a status; any other fault of the memory is one of ours.
+_MEMORY: dict[type[MemoryFault], tuple[int, str]] = {
+    NotAvailable: (501, "not-available"),
+    InvalidInput: (422, "invalid-input"),
+    NotPermitted: (403, "not-permitted"),
+    NotFound: (404, "not-found"),
+}
+
+
+def _of_memory(fault: MemoryFault) -> ProblemError:
+    if isinstance(fault, DialectError):
+        members = {"position": fault.position, "hint": fault.hint}
+        return ProblemError(400, "invalid-query", fault.reason, members=members)
+    if isinstance(fault, SchemaError):
+        log.warning("schema not usable", extra={"reason": str(fault)})
+        retry = {"Retry-After": str(RETRY_AFTER_SECONDS)}
+        return ProblemError(503, "schema-not-ready", str(fault), headers=retry)
+    if type(fault) in _MEMORY:
+        status, kind = _MEMORY[type(fault)]
+        return ProblemError(status, kind, str(fault))
+    return _fault(fault)
+
+
+def _fault(error: Exception) -> ProblemError:
+    log.error("request failed", exc_info=error)
+    return ProblemError(500, "internal-error", "a fault in the server; its log has the details")
+
+
+def _of_http(error: HTTPException, max_body_bytes: int) -> ProblemError:
+    match error.status_code:
+        case 404:
+            kind, detail = "no-such-path", "there is nothing at this path; /api/v1/openapi.json lists what there is"
+        case 405:
+            kind, detail = "method-not-allowed", "this path does not take that method; see the Allow header"
+        case 413:
+            return too_large(max_body_bytes)
+        case _:
+            kind, detail = "http-error", str(error.detail)
+    return ProblemError(error.status_code, kind, detail, headers=error.headers)
+
+
+def _of_validation(error: RequestValidationError) -> ProblemError:
+    items = list(error.errors())
+    if any(item["type"] == "json_invalid" for item in items):
+        return ProblemError(400, "invalid-json", f"the body is not JSON: {items[0]['ctx']['error']}")
+    if any(tuple(item["loc"]) == ("body",) for item in items):
+        return ProblemError(422, "invalid-request", "send a JSON object, with Content-Type: application/json")
+    errors = [_field_error(item) for item in items]
+    detail = "; ".join(f"{field['pointer']}: {field['detail']}" for field in errors)
+    return ProblemError(422, "invalid-request", detail, members={"errors": errors})
+
+
+def _field_error(item: dict[str, Any]) -> dict[str, str]:
+    """One field: a JSON pointer into the body, or the name of a parameter. The value itself is not repeated."""
+    source, *path = item["loc"]
+    pointer = "/" + "/".join(map(str, path)) if source == "body" else ".".join(map(str, path))
+    return {"in": str(source), "pointer": pointer, "detail": item["msg"]}

@@ -1,0 +1,99 @@
+"""`rem-runtime`: what the pods run. Turns settings into a running process, and failures into a message and a code.
+
+Exit codes: 0 done or stopped as asked, 1 failed, 2 a setting or an argument is wrong, 3 the schema cannot be applied to
+this database (`errors.py` has the tree; `rem_crds.handoff` says which are final).
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import logging
+import sys
+from collections.abc import Callable, Coroutine, Sequence
+from pathlib import Path
+from typing import Any
+
+from rem_crds.handoff import TERMINATION_MESSAGE_BYTES
+from rem_runtime import __version__
+from rem_runtime.errors import SettingsError, StartError
+from rem_runtime.logging import configure_logging
+from rem_runtime.memory.errors import MemoryFault
+from rem_runtime.settings import Settings, get_settings
+
+log = logging.getLogger(__name__)
+
+_Command = Callable[[Settings], Coroutine[Any, Any, None]]
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Runs one command and returns its exit code."""
+    command: _Command = _parser().parse_args(argv).command
+    configure_logging("INFO")
+    try:
+        settings = get_settings()
+    except SettingsError as error:
+        return _failed(error, message_file=None)
+    configure_logging(settings.log.level)
+    try:
+        asyncio.run(command(settings))
+    except (StartError, MemoryFault) as error:
+        return _failed(error, message_file=settings.termination.message_file)
+    except Exception as error:
+        log.critical("ended by a fault", exc_info=error)
+        _leave_message(settings.termination.message_file, f"{type(error).__name__}: {error}")
+        return 1
+    return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="rem-runtime", description="What REM's pods run. Settings come from GROUP__FIELD variables."
+    )
+    parser.add_argument("--version", action="version", version=__version__)
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+    commands.add_parser("api", help="serve the tenant's HTTP API").set_defaults(command=_api)
+    commands.add_parser("files", help="run the file worker (idle in this version)").set_defaults(command=_files)
+    schema = commands.add_parser("schema", help="the tables of the tenant's database")
+    actions = schema.add_subparsers(required=True, metavar="ACTION")
+    actions.add_parser("apply", help="bring them to this version; twice is nothing").set_defaults(command=_schema_apply)
+    return parser
+
+
+async def _api(settings: Settings) -> None:
+    from rem_runtime.app import serve_api  # noqa: PLC0415 - a worker does not pay for the web framework
+
+    await serve_api(settings)
+
+
+async def _files(settings: Settings) -> None:
+    from rem_runtime.workers.files.worker import run_files_worker  # noqa: PLC0415 - as above
+
+    await run_files_worker(settings)
+
+
+async def _schema_apply(settings: Settings) -> None:
+    from rem_runtime.schema_job import run_schema_apply  # noqa: PLC0415 - as above
+
+    await run_schema_apply(settings)
+
+
+def _failed(error: Exception, *, message_file: Path | None) -> int:
+    log.error("cannot go on", extra={"error": type(error).__name__, "reason": str(error)})
+    _leave_message(message_file, str(error))
+    return error.exit_code if isinstance(error, StartError) else 1
+
+
+def _leave_message(file: Path | None, reason: str) -> None:
+    """Writes the reason where a kubelet reads it; its end is cut, never a character."""
+    if file is None:
+        return
+    text = reason.encode()[:TERMINATION_MESSAGE_BYTES].decode(errors="ignore")
+    try:
+        file.write_text(text, encoding="utf-8")
+    except OSError as error:
+        log.warning("termination message not written", extra={"file": str(file), "reason": str(error)})
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,1 @@
+"""Processes that work off the request path; one folder each."""

@@ -1,0 +1,1 @@
+"""The worker that KEDA scales on the tenant's queue."""
