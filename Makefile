@@ -7,7 +7,9 @@ SHELL := /bin/bash
 CACHE := $(or $(XDG_CACHE_HOME),$(HOME)/.cache)
 # uv from PATH, else one of our own beside the project's other caches.
 UV := $(shell command -v uv 2>/dev/null || echo $(CACHE)/rem/uv/bin/uv)
-PYTHON ?= $(shell command -v python3.13 python3.12 python3.11 python3 2>/dev/null | head -n 1)
+# The first Python that runs and is new enough: a name on PATH alone proves nothing where version managers put shims.
+PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11; do \
+	$$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' >/dev/null 2>&1 && { echo $$p; break; }; done)
 RUN := .venv/bin
 
 help: ## list the targets
@@ -18,6 +20,7 @@ $(CACHE)/rem/uv/bin/uv:
 	@$(PYTHON) -m venv $(CACHE)/rem/uv && $(CACHE)/rem/uv/bin/python -m pip install --quiet --disable-pip-version-check 'uv>=0.9'
 
 .venv/.synced: $(UV) pyproject.toml local/pyproject.toml uv.lock
+	@test -n "$(PYTHON)" || { echo "Python 3.11 or later is needed: install python3 (with venv), or name one by PYTHON=…"; exit 1; }
 	@echo "» installing the locked Python packages into .venv"
 	@UV_SYSTEM_CERTS=1 $(UV) sync --quiet --locked --all-extras --python $(PYTHON)
 	@touch $@
@@ -37,7 +40,7 @@ up: setup ## a cluster without containers, with the neighbours' stand-ins, until
 	@$(RUN)/rem-local up
 
 test: lint binaries embedder ## everything that CI runs: lint, types, import contracts, all tests
-	@$(RUN)/pytest
+	@$(RUN)/pytest -n 2 --dist loadfile
 
 unit: setup embedder ## the tests that need no cluster
 	@$(RUN)/pytest tests/unit

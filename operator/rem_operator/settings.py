@@ -7,11 +7,12 @@ need of it is `Settings.build`; what the checks need is `Settings.policy`.
 from __future__ import annotations
 
 import json
+import re
 from functools import cached_property
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from rem_operator.kube.access import Access, AccessError, access_by_files, access_by_kubeconfig
@@ -126,6 +127,15 @@ class PolicySettings(_Group):
     """ClusterSecretStores that tenants may read from; not set: all of them (keys are always prefixed)."""
     allowed_gateways: Names = ()
     """Gateways that tenants may attach to, as namespace/name; empty: none."""
+
+    @field_validator("role_pattern")
+    @classmethod
+    def _compiles(cls, pattern: str) -> str:
+        try:
+            re.compile(pattern.replace("{namespace}", "acme"))
+        except re.error as error:
+            raise ValueError(f"not a regular expression: {error}") from error
+        return pattern
 
 
 class TenantSettings(_Group):

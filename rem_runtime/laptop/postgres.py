@@ -30,7 +30,8 @@ from rem_runtime.laptop.installation import installed_postgres
 
 SUPERUSER = "postgres"
 # Bytewise order, case mapping of all of Unicode, the same on every machine.
-DEFAULT_INITDB_OPTIONS = ("--locale=C", "--locale-provider=builtin", "--builtin-locale=C.UTF-8")
+# As the operator asks CloudNativePG for it; pg_trgm takes its letters from LC_CTYPE, and under C it sees ASCII only.
+DEFAULT_INITDB_OPTIONS = ("--locale=C", "--lc-ctype=C.UTF-8", "--locale-provider=builtin", "--builtin-locale=C.UTF-8")
 # For data that may be lost with the machine: tests and development clusters. A killed server loses nothing by it,
 # which is why synchronous_commit stays on.
 NOT_DURABLE: Mapping[str, str] = {"fsync": "off", "full_page_writes": "off"}

@@ -14,7 +14,16 @@ from rem_crds.handoff import ENV_DELIMITER, SETTING_GROUPS
 from .fields import PATTERN_MESSAGE, QUALIFIED_KEYS, VALIDATIONS, Annotations, Contract, Labels, Rule, named_list, rules
 from .scheduling import Resources, Scheduling
 
-RESERVED_NAMES: Final = ("PATH", "HOME", "HOSTNAME", "BASH_ENV", "GCONV_PATH", "GLIBC_TUNABLES", *SETTING_GROUPS)
+RESERVED_NAMES: Final = (
+    "PATH",
+    "HOME",
+    "HOSTNAME",
+    "TMPDIR",
+    "BASH_ENV",
+    "GCONV_PATH",
+    "GLIBC_TUNABLES",
+    *SETTING_GROUPS,
+)
 RESERVED_PREFIXES: Final = ("LD_", "PYTHON", "KUBERNETES_", "REM_")
 
 _RESERVED_RULE = Rule(

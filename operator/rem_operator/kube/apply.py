@@ -20,13 +20,15 @@ from rem_operator.children import Child
 from rem_operator.kube.client import KubeClient
 from rem_operator.kube.errors import AlreadyExists, Conflict, Invalid, KubeError, NotFound, NotServed
 from rem_operator.kube.index import Index, Seen, seen
-from rem_operator.kube.resources import DATA, REM_TENANTS, SECRETS, Resource, resource_of
+from rem_operator.kube.resources import DATA, REM_TENANTS, ROLE_BINDINGS, SECRETS, Resource, resource_of
 from rem_operator.kube.subset import first_difference
 
 log = logging.getLogger(__name__)
 
 Action = Literal["unchanged", "applied", "created", "repaired", "pruned", "conflict", "failed"]
 
+# The API server checks a binding against the role that it names, and refuses it while there is none.
+_LATE = frozenset({ROLE_BINDINGS})
 _AT_A_TIME = 6  # writes of one tenant; the client's own limit is what protects the API server
 
 
@@ -81,7 +83,10 @@ async def apply_children(
         async with slots:
             return await _apply_one(client, index, owner, child)
 
-    applied = await asyncio.gather(*(one(child) for child in desired))
+    applied: list[Outcome] = []
+    for late in (False, True):
+        wave = [child for child in desired if (resource_of(child.manifest) in _LATE) is late]
+        applied += await asyncio.gather(*(one(child) for child in wave))
     wanted = {(outcome.resource, outcome.name) for outcome in applied} | set(keep)
     surplus = [live for live in index.of_tenant(owner.namespace, owner.name) if is_surplus(live, owner, wanted)]
     return [*applied, *await asyncio.gather(*(_prune_one(client, index, live) for live in surplus))]
@@ -103,8 +108,11 @@ def is_ours(live: Seen, owner: Owner) -> bool:
 
     We wrote it before (our manager is in managedFields), nobody else controls it, and it is marked as this tenant's:
     by our label, or, should somebody have removed that by hand, by its controller or our hash annotation. A controller
-    of the same name under another uid is this tenant in an earlier life.
+    of the same name under another uid is this tenant in an earlier life. Data that carries our label and has no owner
+    is adopted whoever wrote it: that is how a database that was restored by hand comes back to its tenant.
     """
+    if live.resource in DATA and live.controller is None and live.tenant == owner.name:
+        return True
     if FIELD_MANAGER not in live.managers:
         return False
     if live.controller is not None and live.controller != (REM_TENANTS.kind, owner.name):
