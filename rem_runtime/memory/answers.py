@@ -1,0 +1,97 @@
+"""What the memory answers with. Frozen shapes that serialise to JSON as they are; no SQL, no I/O."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any, Literal
+from uuid import UUID
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from rem_runtime.memory.models import Node
+
+Verb = Literal["LOOKUP", "FUZZY", "SEARCH", "TRAVERSE", "SQL"]
+
+
+class Answer(BaseModel):
+    """The base of every answer."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
+
+
+class Passage(Answer):
+    """A part of a node's text that answers a SEARCH."""
+
+    text: str
+    heading: str
+    """The headings that it stands under, outermost first, joined by ` > `."""
+    ord: int
+    """Which part of the text it is, from 0."""
+    at: datetime
+    score: float
+
+
+class Hop(Answer):
+    """One edge on the way to a node, from the start outwards; `reverse`: it was followed against its direction."""
+
+    src: str
+    rel: str
+    dst: str
+    weight: float
+    reverse: bool
+
+
+class EdgeCount(Answer):
+    """How many edges of one type a node has: a row of the plan (`DEPTH 0`)."""
+
+    rel: str
+    direction: Literal["out", "in"]
+    count: int
+
+
+class Hit(Answer):
+    """One result. Which of the last four are there depends on the verb."""
+
+    kind: str | None
+    """Null where only the name is known: something points at it, nothing is stored under it yet."""
+    key: str
+    label: str
+    ref: str | None = None
+    """LOOKUP and TRAVERSE: the reference of the query that led here, as it was written."""
+    node: Node | None = Field(default=None, discriminator="kind")
+    message_id: UUID | None = None
+    session_id: UUID | None = None
+    score: float | None = None
+    """SEARCH: 0 to 1 within this answer. FUZZY: the similarity of the labels."""
+    passages: tuple[Passage, ...] = ()
+    depth: int | None = None
+    path: tuple[Hop, ...] = ()
+    edges: tuple[EdgeCount, ...] = ()
+
+
+class QueryAnswer(Answer):
+    """The whole answer; `notes` says what was cut, bounded or is still missing."""
+
+    query: str
+    """The query in its normal form: parses to the same."""
+    verb: Verb
+    defaults: dict[str, Any]
+    """What was not said, and what was taken for it."""
+    took_ms: dict[str, float]
+    """Milliseconds per part, and `total`."""
+    results: tuple[Hit, ...]
+    notes: tuple[str, ...] = ()
+
+
+class IngestResult(Answer):
+    """What became of a document."""
+
+    id: UUID
+    uri: str
+    label: str
+    owner: str
+    chunks: int
+    edges: int
+    created: bool
+    unchanged: bool
+    """The same content was there already, and nothing was written."""

@@ -1,0 +1,6 @@
+"""Writing: documents become nodes, names, edges, chunks, postings and vectors, in one transaction each."""
+
+from rem_runtime.memory.ingest.document import Document
+from rem_runtime.memory.ingest.entity import EntityInput
+
+__all__ = ["Document", "EntityInput"]

@@ -1,0 +1,64 @@
+"""From what was sent to what is stored: prepare (pure), embed (CPU), write (one transaction), in that order."""
+
+from __future__ import annotations
+
+import asyncpg
+
+from rem_runtime.memory.answers import IngestResult
+from rem_runtime.memory.embedding.embedder import Embedder
+from rem_runtime.memory.ingest.chunks import Window
+from rem_runtime.memory.ingest.document import Document
+from rem_runtime.memory.ingest.entity import EntityInput
+from rem_runtime.memory.ingest.prepared import Prepared, prepare_document, prepare_entity
+from rem_runtime.memory.ingest.write import SQL, Place, Written, write_node
+from rem_runtime.memory.schema.apply import CHUNKER_VERSION
+
+
+async def ingest_document(pool: asyncpg.Pool, embedder: Embedder, document: Document, place: Place) -> IngestResult:
+    """Store a document; the same content again writes nothing. Raises InvalidInput."""
+    prepared = prepare_document(document, window=_window(embedder), rules=CHUNKER_VERSION)
+    stored = await pool.fetchrow(SQL["stored_hash"], place.owner, prepared.data["uri"])
+    if stored is not None and stored["content_hash"] == prepared.content_hash:
+        written = Written(stored["id"], created=False, unchanged=True)
+        chunks, edges = stored["chunks"], stored["edges"]
+    else:
+        written = await _store(pool, embedder, prepared, place)
+        chunks, edges = len(prepared.chunks), len(prepared.edges)
+    return IngestResult(
+        id=written.id,
+        uri=prepared.data["uri"],
+        label=prepared.label,
+        owner=place.owner,
+        chunks=chunks,
+        edges=edges,
+        created=written.created,
+        unchanged=written.unchanged,
+    )
+
+
+async def put_entity(pool: asyncpg.Pool, embedder: Embedder, entity: EntityInput, place: Place) -> tuple[Written, int]:
+    """Store an entity; with it, how many chunks were written. Raises InvalidInput."""
+    prepared = prepare_entity(entity, window=_window(embedder), rules=CHUNKER_VERSION)
+    written = await _store(pool, embedder, prepared, place)
+    return written, 0 if written.unchanged else len(prepared.chunks)
+
+
+async def refresh_statistics(pool: asyncpg.Pool) -> bool:
+    """Count terms anew for SEARCH; False when another process is at it."""
+    async with pool.acquire() as conn, conn.transaction():
+        if not await conn.fetchval(SQL["try_lock_statistics"]):
+            return False
+        await conn.execute(SQL["refresh_corpus"])
+        await conn.execute(SQL["refresh_terms"])
+    return True
+
+
+async def _store(pool: asyncpg.Pool, embedder: Embedder, prepared: Prepared, place: Place) -> Written:
+    # Outside the transaction: a slow model holds no lock and no connection.
+    vectors = await embedder.embed([chunk.full_text for chunk in prepared.chunks])
+    async with pool.acquire() as conn:
+        return await write_node(conn, prepared, vectors, place)
+
+
+def _window(embedder: Embedder) -> Window:
+    return Window(embedder.token_ends, embedder.max_tokens)

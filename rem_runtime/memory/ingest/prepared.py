@@ -1,0 +1,200 @@
+"""What a document or entity becomes, before the database sees it: a label, names, edges, chunks. Pure."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import posixpath
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from urllib.parse import unquote, urlsplit
+
+from rem_runtime.memory.errors import InvalidInput
+from rem_runtime.memory.ingest.chunks import Chunk, Window, cut_chunks
+from rem_runtime.memory.ingest.clean import clean_json, clean_text
+from rem_runtime.memory.ingest.document import Document
+from rem_runtime.memory.ingest.entity import EntityInput
+from rem_runtime.memory.ingest.frontmatter import FrontMatter, split_front_matter
+from rem_runtime.memory.ingest.markdown import Structure, read_markdown, read_plain
+from rem_runtime.memory.keys import normalise_key, normalise_name
+from rem_runtime.memory.models import KINDS, InlineEdge
+
+LINK_RELATION = "links_to"
+# What a person listed on purpose counts for more than a link in passing.
+LIST_WEIGHT = 0.8
+LINK_WEIGHT = 0.5
+_MAX_LABEL = 300
+_MAX_EDGES = 5_000
+_READERS = {"text/markdown": read_markdown, "text/plain": read_plain}
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """Everything of one node but its identity, owner and times."""
+
+    kind: str
+    label: str
+    key: str
+    names: tuple[str, ...]
+    """Keys that it is found by beside its own."""
+    type: str | None
+    data: Mapping[str, Any]
+    metadata: Mapping[str, Any]
+    tags: tuple[str, ...]
+    starts_at: datetime | None
+    edges: tuple[InlineEdge, ...]
+    chunks: tuple[Chunk, ...]
+    content_hash: bytes
+
+
+def prepare_document(document: Document, *, window: Window, rules: int) -> Prepared:
+    """Take a document apart; `rules` is the chunker's version, so that a new one replaces what an old one cut."""
+    text = clean_text(document.content)
+    uri = clean_text(document.uri)
+    front, start = split_front_matter(text)
+    structure = _read(document.media_type, text, start)
+    stem = posixpath.splitext(_last_part(uri))[0] or uri
+    label = _short(front.title or structure.title or stem)
+    edges = _document_edges(front, structure, uri)
+    related = tuple(dict.fromkeys(edge.dst for edge in edges if edge.rel_type != LINK_RELATION))
+    timestamp = document.timestamp or front.timestamp
+    return Prepared(
+        kind="resource",
+        label=label,
+        key=normalise_key(label),
+        names=_keys([stem, uri, posixpath.splitext(uri)[0], *front.aliases], beside=label),
+        type=None,
+        data={"uri": uri, "media_type": document.media_type, "related_entities": related},
+        metadata=clean_json({**front.other, **document.metadata}),
+        tags=front.tags,
+        starts_at=timestamp,
+        edges=edges,
+        chunks=tuple(cut_chunks(text, structure.blocks, label=label, window=window)),
+        content_hash=_hash([rules, text, document.media_type, uri, str(timestamp), document.metadata]),
+    )
+
+
+def prepare_entity(entity: EntityInput, *, window: Window, rules: int) -> Prepared:
+    """Take an entity apart; without a description there is nothing to search."""
+    fields = clean_json(entity.model_dump(mode="json", exclude={"owner"}))
+    entity = EntityInput.model_validate(fields)
+    label = entity.label.strip()
+    description = entity.description or ""
+    chunks = (
+        cut_chunks(description, read_plain(description, 0).blocks, label=label, window=window)
+        if description.strip()
+        else []
+    )
+    return Prepared(
+        kind="entity",
+        label=label,
+        key=normalise_key(label),
+        names=_keys(entity.aliases, beside=label),
+        type=normalise_name(entity.type or "") or None,
+        data={"description": entity.description, "properties": entity.properties},
+        metadata=entity.metadata,
+        tags=tuple(dict.fromkeys(entity.tags)),
+        starts_at=None,
+        edges=_unique(_normal(edge) for edge in entity.graph_edges),
+        chunks=tuple(chunks),
+        content_hash=_hash([rules, fields]),
+    )
+
+
+def _read(media_type: str, text: str, start: int) -> Structure:
+    if not text[start:].strip() and not text.strip():
+        raise InvalidInput("the document is empty; there is nothing to remember")
+    reader = _READERS.get(media_type.partition(";")[0].strip().lower())
+    if reader is None:
+        raise InvalidInput(f"media type {media_type!r} is not read; send one of {', '.join(_READERS)}")
+    return reader(text, start)
+
+
+def _document_edges(front: FrontMatter, structure: Structure, uri: str) -> tuple[InlineEdge, ...]:
+    listed = [
+        InlineEdge(dst=label[:500], rel_type=rel[:100], weight=LIST_WEIGHT)
+        for rel, labels in front.lists.items()
+        for label in labels
+        if _has_key(label)
+    ]
+    linked = [
+        InlineEdge(dst=target, rel_type=LINK_RELATION, weight=LINK_WEIGHT)
+        for target in [*(resolve_link(link, uri) for link in structure.links), *structure.names]
+        if target and len(target) <= 500 and _has_key(target) and normalise_key(target) != normalise_key(uri)
+    ]
+    return _unique([*listed, *linked])
+
+
+def resolve_link(target: str, base: str) -> str | None:
+    """What a link points at, as a name: a path from where the document's uri starts, or a URL without its fragment."""
+    parts = urlsplit_or_none(target)
+    if parts is None or not (parts.path or parts.netloc):
+        return None  # a fragment: a place in the document itself
+    if parts.scheme == "mailto":
+        return unquote(parts.path)
+    if parts.scheme or parts.netloc:
+        return target.partition("#")[0]
+    path = unquote(parts.path)
+    joined = posixpath.normpath(posixpath.join(posixpath.dirname(base), path))
+    return joined.lstrip("/") if not base.startswith("/") else joined
+
+
+def urlsplit_or_none(target: str) -> Any:
+    """The parts of a link, or nothing where it is none."""
+    try:
+        return urlsplit(target)
+    except ValueError:
+        return None
+
+
+def _unique(edges: Iterable[InlineEdge]) -> tuple[InlineEdge, ...]:
+    """One edge per relation and destination, the strongest."""
+    found: dict[tuple[str, str, str | None], InlineEdge] = {}
+    for edge in edges:
+        identity = (edge.rel_type, normalise_key(edge.dst), edge.dst_kind)
+        if identity not in found or found[identity].weight < edge.weight:
+            found[identity] = edge
+    if len(found) > _MAX_EDGES:
+        raise InvalidInput(f"a document has at most {_MAX_EDGES} edges; this one has {len(found)}: split it")
+    return tuple(found.values())
+
+
+def _normal(edge: InlineEdge) -> InlineEdge:
+    rel = normalise_name(edge.rel_type)
+    if not rel:
+        raise InvalidInput(f"the relation {edge.rel_type!r} has no letter or digit")
+    kind = edge.dst_kind or None
+    if kind is not None and kind not in KINDS:
+        raise InvalidInput(f"dst_kind {kind!r} is not one of {', '.join(KINDS)}")
+    return edge.model_copy(update={"rel_type": rel, "dst_kind": kind})
+
+
+def _keys(labels: Iterable[str], *, beside: str) -> tuple[str, ...]:
+    keys = dict.fromkeys(normalise_key(label) for label in labels if _has_key(label))
+    keys.pop(normalise_key(beside), None)
+    return tuple(keys)
+
+
+def _has_key(label: str) -> bool:
+    try:
+        normalise_key(label)
+    except InvalidInput:
+        return False
+    return True
+
+
+def _short(label: str) -> str:
+    one_line = " ".join(label.split())
+    if not one_line or not _has_key(one_line):
+        raise InvalidInput(f"the document's label {label!r} has no letter or digit; give it a title")
+    return one_line if len(one_line) <= _MAX_LABEL else one_line[: _MAX_LABEL - 1] + "…"
+
+
+def _last_part(uri: str) -> str:
+    return posixpath.basename(uri.partition("?")[0].partition("#")[0].rstrip("/"))
+
+
+def _hash(parts: Sequence[Any]) -> bytes:
+    return hashlib.sha256(json.dumps(parts, ensure_ascii=False, sort_keys=True, default=str).encode()).digest()

@@ -1,0 +1,46 @@
+"""One tree in, one answer out: which module answers which verb, and what every answer says about itself."""
+
+from __future__ import annotations
+
+from time import perf_counter
+from typing import cast
+
+from rem_runtime.memory.answers import QueryAnswer, Verb
+from rem_runtime.memory.dialect import parse, render
+from rem_runtime.memory.dialect.ast import Fuzzy, Lookup, Query, Search, Sql, Traverse
+from rem_runtime.memory.errors import NotAvailable
+from rem_runtime.memory.retrieval.lookup import fuzzy, lookup
+from rem_runtime.memory.retrieval.parts import Asking, Outcome
+from rem_runtime.memory.retrieval.search import search
+from rem_runtime.memory.retrieval.traverse import traverse
+
+
+async def answer_query(text: str, asking: Asking) -> QueryAnswer:
+    """Parse, execute, report; raises DialectError, NotAvailable, InvalidInput."""
+    start = perf_counter()
+    query = parse(text)
+    parsed = perf_counter()
+    outcome = await _execute(query, asking)
+    total = perf_counter() - start
+    return QueryAnswer(
+        query=render(query),
+        verb=cast("Verb", type(query).__name__.upper()),
+        defaults=outcome.defaults,
+        took_ms={"parse": round((parsed - start) * 1000, 3), **outcome.took_ms, "total": round(total * 1000, 3)},
+        results=tuple(outcome.hits),
+        notes=tuple(outcome.notes),
+    )
+
+
+async def _execute(query: Query, asking: Asking) -> Outcome:
+    match query:
+        case Lookup():
+            return await lookup(query, asking)
+        case Fuzzy():
+            return await fuzzy(query, asking)
+        case Search():
+            return await search(query, asking)
+        case Traverse():
+            return await traverse(query, asking)
+        case Sql():
+            raise NotAvailable("SQL mode is not available in this version; ask with LOOKUP, FUZZY, SEARCH or TRAVERSE")

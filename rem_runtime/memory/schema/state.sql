@@ -1,0 +1,55 @@
+-- name: prerequisites
+-- Why: what only a superuser or the operator makes must be there before anything of ours is written.
+select
+    current_setting('server_version_num')::integer as server_version,
+    current_setting('server_encoding') as encoding,
+    array(select extname::text from pg_extension) as extensions,
+    array(select rolname::text from pg_roles where rolname = any ($1::text[])) as roles,
+    has_database_privilege(current_database(), 'CREATE')
+        and has_schema_privilege('public', 'CREATE') as may_create;
+
+-- name: lock
+-- Why: two schema Jobs at once would both create; the second waits, and then finds everything there.
+select pg_advisory_xact_lock(hashtextextended('rem schema', 0));
+
+-- name: meta_exists
+-- Why: a database without our table is new.
+select to_regclass('public.meta') is not null;
+
+-- name: read_meta
+-- Why: which version is there, and which definitions.
+select schema_version, min_reader, normaliser, tokeniser, chunker, definitions_hash from meta;
+
+-- name: write_meta
+-- Why: says what was applied, after it was.
+update meta
+set schema_version = $1, min_reader = $2, normaliser = $3, tokeniser = $4, chunker = $5, definitions_hash = $6,
+    applied_at = now();
+
+-- name: missing_grants
+-- Why: a role that was dropped and made again has lost its rights, though the definitions are the same.
+select exists (
+    select from unnest($2::text[]) as t, unnest(array['SELECT', 'INSERT', 'UPDATE', 'DELETE']) as p
+    where not has_table_privilege($1::text, t, p)
+) or exists (
+    select from unnest($4::text[]) as v, unnest(array[$1::text, $3::text]) as r
+    where not has_table_privilege(r, v, 'SELECT')
+) or exists (
+    select from unnest(array[$1::text, $3::text]) as r
+    where not has_database_privilege(r, current_database(), 'CONNECT')
+) as missing;
+
+-- name: set_config_rights
+-- Why: where PUBLIC has lost EXECUTE on set_config (which SQL mode needs), the app role gets it back from us.
+select
+    has_function_privilege('public', 'pg_catalog.set_config(text,text,boolean)', 'EXECUTE') as open_to_all,
+    has_function_privilege($1::text, 'pg_catalog.set_config(text,text,boolean)', 'EXECUTE') as app_may,
+    has_function_privilege('pg_catalog.set_config(text,text,boolean)', 'EXECUTE WITH GRANT OPTION') as may_pass_on;
+
+-- name: active_model
+-- Why: vectors of two models cannot be compared, so the model of a database changes only by a migration.
+select id, name, dimensions from embedding_model where active;
+
+-- name: add_model
+-- Why: the first model of a new database.
+insert into embedding_model (id, name, dimensions, active) values ($1, $2, $3, true);

@@ -1,0 +1,188 @@
+"""What a document becomes before the database sees it: label, names, edges, times."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime
+
+import pytest
+
+from rem_runtime.memory.errors import InvalidInput
+from rem_runtime.memory.ingest import Document, EntityInput
+from rem_runtime.memory.ingest.chunks import Window
+from rem_runtime.memory.ingest.clean import clean_json, clean_text
+from rem_runtime.memory.ingest.frontmatter import split_front_matter
+from rem_runtime.memory.ingest.markdown import read_markdown
+from rem_runtime.memory.ingest.prepared import Prepared, prepare_document, prepare_entity, resolve_link
+from rem_runtime.memory.models import InlineEdge
+
+WINDOW = Window(lambda text: [index + 1 for index in range(len(text))], 256)
+
+
+def prepare(content: str, *, uri: str = "notes/a_note.md", media_type: str = "text/markdown") -> Prepared:
+    return prepare_document(Document(uri=uri, content=content, media_type=media_type), window=WINDOW, rules=1)
+
+
+@pytest.mark.parametrize(
+    ("content", "label"),
+    [
+        ("---\ntitle: From the front\n---\n# From the H1\n", "From the front"),
+        ("## Not this\n\n# From *the* `H1`\n", "From the H1"),
+        ("Setext\n======\n", "Setext"),
+        ("no heading", "a_note"),
+        ("# \n\ntext", "a_note"),
+        ("---\ntitle: 3\n---\ntext", "a_note"),
+        ("```\n# not a heading\n```\n", "a_note"),
+    ],
+)
+def test_the_label(content: str, label: str) -> None:
+    assert prepare(content).label == label
+
+
+def test_plain_text_is_called_after_its_stem() -> None:
+    assert (
+        prepare("# not Markdown", media_type="text/plain; charset=utf-8", uri="x/Risk Register.v2.txt").label
+        == "Risk Register.v2"
+    )
+
+
+def test_stem_uri_and_aliases_are_names() -> None:
+    assert prepare("---\naliases: [The Note, a note]\n---\n# Title").names == (
+        "a-note",
+        "notes-a-note.md",
+        "notes-a-note",
+        "the-note",
+    )
+
+
+def test_lists_of_the_front_matter_are_edges_of_their_key() -> None:
+    prepared = prepare(
+        "---\nAttended by: [Ann Lee, {name: Bob, role: PM}, '', Ann Lee]\nproject: Mercury\ntags: [x, y]\n"
+        "date: 2026-03-04\nsee: []\n---\ntext"
+    )
+    assert [(edge.rel_type, edge.dst) for edge in prepared.edges] == [
+        ("attended_by", "Ann Lee"),
+        ("attended_by", "Bob"),
+    ]
+    assert prepared.tags == ("x", "y")
+    assert prepared.metadata["project"] == "Mercury"
+    assert prepared.metadata["date"] == "2026-03-04"
+    assert prepared.starts_at == datetime(2026, 3, 4, tzinfo=UTC)
+    assert prepared.data["related_entities"] == ("Ann Lee", "Bob")
+
+
+def test_links_are_edges() -> None:
+    prepared = prepare(
+        "[one](other.md#part) [two](../specs/b%20c.md) <https://acme.example/x#y> [me](a_note.md) [here](#top) "
+        "[[Wiki Page|shown]] [mail](mailto:ann@acme.example) ![image](i.png) `[no](code.md)` [[Wiki Page]]\n\n"
+        "| [in a table](t.md) |\n|---|\n| x |\n"
+    )
+    assert {edge.dst for edge in prepared.edges} == {
+        "notes/other.md",
+        "specs/b c.md",
+        "https://acme.example/x",
+        "ann@acme.example",
+        "notes/t.md",
+        "Wiki Page",
+    }
+    assert {edge.rel_type for edge in prepared.edges} == {"links_to"}
+
+
+@pytest.mark.parametrize(
+    ("target", "base", "expected"),
+    [
+        ("b.md", "a.md", "b.md"),
+        ("./b.md", "x/a.md", "x/b.md"),
+        ("../../b.md", "x/a.md", "../b.md"),
+        ("/top.md", "x/a.md", "top.md"),
+        ("/top.md", "/x/a.md", "/top.md"),
+        ("?q=1", "a.md", None),
+        ("http://[bad", "a.md", None),
+    ],
+)
+def test_links_resolve_against_the_uri(target: str, base: str, expected: str | None) -> None:
+    assert resolve_link(target, base) == expected
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        "---\n- a list\n---\ntext",
+        "---\nx: [unclosed\n---\ntext",
+        "---\nx: &a [1]\ny: *a\n---\ntext",
+        "---\n" + "[" * 5_000 + "\n---\ntext",
+        "---\nno end",
+        "text\n---\ntitle: x\n---\n",
+        "---\nwhen: 2026-99-99T00:00:00\n---\ntext",
+    ],
+)
+def test_what_is_no_front_matter_is_text(content: str) -> None:
+    front, start = split_front_matter(content)
+    assert front.title is None
+    assert start in {0, content.find("text")}
+    prepared = prepare(content)
+    assert "".join(chunk.text for chunk in prepared.chunks) == content
+
+
+def test_front_matter_is_json_whatever_yaml_makes_of_it() -> None:
+    prepared = prepare('---\na: .nan\nb: "x\\0y"\nc: !!set {x}\nd: 2026-03-04 10:00:00\n1: {2: [on, null]}\n---\ntext')
+    assert json.loads(json.dumps(prepared.metadata, allow_nan=False))
+    assert "\x00" not in str(prepared.metadata)
+
+
+@pytest.mark.parametrize("content", [" ", "\n\n", "\t"])
+def test_an_empty_document_is_refused(content: str) -> None:
+    with pytest.raises(InvalidInput, match="empty"):
+        prepare(content)
+
+
+def test_another_media_type_is_refused() -> None:
+    with pytest.raises(InvalidInput, match="text/markdown, text/plain"):
+        prepare("x", media_type="application/pdf")
+
+
+def test_a_hash_changes_with_what_is_stored() -> None:
+    one, same, other = prepare("a\r\nb"), prepare("a\nb"), prepare("a\nc")
+    assert one.content_hash == same.content_hash != other.content_hash
+
+
+def test_an_entity_is_normalised() -> None:
+    entity = EntityInput(
+        label=" Sarah Chen ",
+        type="Team Lead",
+        aliases=("Sarah", "sarah_chen"),
+        properties={"x": float("nan"), "y": "a\x00b"},
+        graph_edges=(
+            InlineEdge(dst="Mercury", rel_type="Works on", weight=0.2),
+            InlineEdge(dst="mercury", rel_type="works_on", weight=0.9),
+        ),
+    )
+    prepared = prepare_entity(entity, window=WINDOW, rules=1)
+    assert (prepared.label, prepared.key, prepared.type, prepared.names) == (
+        "Sarah Chen",
+        "sarah-chen",
+        "team_lead",
+        ("sarah",),
+    )
+    assert [(edge.rel_type, edge.weight) for edge in prepared.edges] == [("works_on", 0.9)]
+    assert prepared.chunks == ()
+
+
+@pytest.mark.parametrize("edge", [{"rel_type": "!!"}, {"rel_type": "x", "dst_kind": "person"}])
+def test_an_edge_that_cannot_be_stored_is_refused(edge: dict[str, str]) -> None:
+    entity = EntityInput(label="a", graph_edges=(InlineEdge.model_validate({"dst": "b", **edge}),))
+    with pytest.raises(InvalidInput):
+        prepare_entity(entity, window=WINDOW, rules=1)
+
+
+def test_clean_text_keeps_places() -> None:
+    assert clean_text("a\x00b\ud800c") == "a\ufffdb\ufffdc"
+    assert clean_text("a\r\nb\rc") == "a\nb\nc"
+    assert clean_json({"a\x00": [float("inf"), ("b",)]}) == {"a\ufffd": ["inf", ["b"]]}
+
+
+def test_headings_know_what_is_above_them() -> None:
+    blocks = read_markdown("# A\n## B\ntext\n# C\ntext\n", 0).blocks
+    assert [(block.headings, block.is_heading) for block in blocks] == [
+        ((), True), (("A",), True), (("A", "B"), False), ((), True), (("C",), False),
+    ]  # fmt: skip

@@ -1,0 +1,238 @@
+"""SEARCH: BM25 as the textbook has it, exact distances, filters, and honest notes."""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+
+import asyncpg
+import pytest
+import pytest_asyncio
+
+from rem_runtime.memory.errors import InvalidInput
+from rem_runtime.memory.ingest import EntityInput
+from rem_runtime.memory.retrieval import search
+from rem_runtime.memory.retrieval.fusion import fuse, group_chunks, is_exact
+from rem_runtime.memory.store import Memory
+
+from .conftest import ADMIN, ANN, Ask, Remember, labels
+
+pytestmark = pytest.mark.postgres
+
+CORPUS = {
+    "notes/kickoff.md": "---\ndate: 2026-03-02\nstatus: open\namount: 10\ntags: [billing, db]\n---\n# Kick-off\nAnn Lee reviews the migration plan by Friday. TIDB-142 blocks us.",
+    "notes/risks.md": "---\ndate: 2026-04-10\nstatus: on hold\namount: 20\n---\n# Risks\nThe old database runs out of disk space in June.",
+    "notes/party.md": "---\ndate: 2025-12-20\nstatus: open\namount: 30\ntags: [fun]\n---\n# Party\nBring cake, music and a plan for the garden.",
+    "specs/schema.md": "# Schema\nEvery table has a primary key. See v0.20.4 of the guide and mail ann.lee@acme.example.",
+}  # fmt: skip
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def corpus(memory: Memory, remember: Remember) -> None:
+    for uri, content in CORPUS.items():
+        await remember(uri, content)
+    await memory.put_entity(
+        EntityInput(
+            label="Sarah Chen", type="person", description="Leads the billing team.", properties={"city": "Berlin"}
+        ),
+        ADMIN,
+    )
+
+
+@pytest.mark.usefixtures("corpus")
+class TestSearch:
+    @pytest.mark.parametrize(
+        ("query", "first"),
+        [
+            ("who looks over the migration?", "Kick-off"),
+            ("storage is running low", "Risks"),
+            ("TIDB-142", "Kick-off"),
+            ("tidb 142 MODE lexical", "Kick-off"),
+            ("ann.lee@acme.example MODE lexical", "Schema"),
+            ("0.20.4 MODE lexical", "Schema"),
+            ("birthday celebration MODE dense", "Party"),
+            ("who leads billing", "Sarah Chen"),
+        ],
+    )
+    async def test_finds(self, ask: Ask, query: str, first: str) -> None:
+        assert labels(await ask(f"SEARCH {query}"))[0] == first
+
+    async def test_says_what_it_did(self, ask: Ask) -> None:
+        answer = await ask("SEARCH plan")
+        assert answer.defaults == {"mode": "hybrid", "limit": 10, "dense": "exact"}
+        assert {"parse", "embed", "estimate", "lexical", "dense", "fuse", "bodies", "total"} <= set(answer.took_ms)
+        assert answer.notes == ()
+        passage = answer.results[0].passages[0]
+        assert (passage.ord, passage.heading) == (0, answer.results[0].label)
+        assert passage.text == CORPUS[answer.results[0].node.uri]  # type: ignore[union-attr]
+        assert answer.results[0].score == 1.0
+
+    @pytest.mark.parametrize(
+        ("clauses", "expected"),
+        [
+            ("IN resource LIMIT 2", 2),
+            ("IN entities", {"Sarah Chen"}),
+            ("IN person", {"Sarah Chen"}),
+            ("IN robot", set()),
+            ("IN person, resource", {"Sarah Chen", "Kick-off", "Risks", "Party", "Schema"}),
+            ("SINCE 2026-03 UNTIL 2026-03", {"Kick-off"}),
+            ("DURING 2025-12-20 .. 2026-03-02", {"Kick-off", "Party"}),
+            ("UNTIL 2025-12-19", set()),
+            ("WHERE status = open", {"Kick-off", "Party"}),
+            ('WHERE status = "on hold"', {"Risks"}),
+            ("WHERE status != open", {"Risks", "Schema", "Sarah Chen"}),
+            ("WHERE status IN (open, 'on hold') AND amount > 10", {"Risks", "Party"}),
+            ("WHERE amount >= 10.5 AND amount < 30", {"Risks"}),
+            ("WHERE tags = billing", {"Kick-off"}),
+            ("WHERE tags != billing", {"Risks", "Party", "Schema", "Sarah Chen"}),
+            ("WHERE status = null", {"Schema", "Sarah Chen"}),
+            ("WHERE status != null AND kind = Resource", {"Kick-off", "Risks", "Party"}),
+            ("WHERE properties.city = Berlin", {"Sarah Chen"}),
+            ("WHERE city = Berlin AND type = Person", {"Sarah Chen"}),
+            ("WHERE key = 'Sarah Chen'", {"Sarah Chen"}),
+            ("WHERE uri = 'specs/schema.md'", {"Schema"}),
+            ("WHERE timestamp = 2026", {"Kick-off", "Risks"}),
+            ("WHERE timestamp > 2026-03 IN resource", {"Risks"}),
+            ("WHERE timestamp <= 2026-03-02", {"Kick-off", "Party"}),
+            ("WHERE nothing.here = 1", set()),
+            ("WHERE created_at < 2020", set()),
+        ],
+    )  # fmt: skip
+    async def test_filters(
+        self, ask: Ask, monkeypatch: pytest.MonkeyPatch, clauses: str, expected: set[str] | int
+    ) -> None:
+        for rows in (search.EXACT_ROWS, 0):  # enumerated, and pushed into both scans
+            monkeypatch.setattr(search, "EXACT_ROWS", rows)
+            for mode in ("", "MODE dense"):
+                found = labels(await ask(f"SEARCH plan for Ann {clauses} {mode}"))
+                assert len(found) == expected if isinstance(expected, int) else set(found) == expected, (rows, mode)
+
+    async def test_a_time_that_is_none_is_refused(self, ask: Ask) -> None:
+        with pytest.raises(InvalidInput, match="not a time"):
+            await ask("SEARCH plan WHERE created_at > soon")
+
+    async def test_words_alone_that_say_nothing(self, ask: Ask) -> None:
+        assert labels(await ask("SEARCH the of MODE lexical")) == []
+        assert len((await ask("SEARCH the of")).results) == 5, "by meaning alone"
+
+    async def test_lag_is_said(self, ask: Ask, pool: asyncpg.Pool) -> None:
+        await pool.execute("delete from embedding where chunk_id = (select min(id) from chunk)")
+        await pool.execute(
+            "insert into job (kind, payload) select 'embed', jsonb_build_object('chunk', min(id)) from chunk"
+        )
+        answer = await ask("SEARCH migration plan")
+        assert labels(answer)[0] == "Kick-off", "found by its words"
+        assert answer.notes == ("1 texts have no vector yet; they are found by their words only",)
+
+
+async def test_lexical_is_textbook_bm25(
+    memory: Memory, remember: Remember, ask: Ask, pool: asyncpg.Pool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    words = ["common", "often", "rare", "filler", "noise", "extra"]
+    for n in range(40):
+        text = " ".join(word for index, word in enumerate(words) for _ in range((n * (index + 3)) % (index + 4)))
+        await remember(f"d{n}.md", f"{text} unique{n}")
+    await memory.refresh_statistics()
+    expected = await textbook(pool, "common often rare")
+    for exact_rows, postings in ((search.EXACT_ROWS, search.LEADING_POSTINGS), (0, search.LEADING_POSTINGS), (0, 1)):
+        monkeypatch.setattr(search, "EXACT_ROWS", exact_rows)
+        monkeypatch.setattr(search, "LEADING_POSTINGS", postings)
+        answer = await ask("SEARCH common often rare MODE lexical LIMIT 10")
+        top = max(expected.values())
+        assert [round(hit.score or 0, 3) for hit in answer.results] == pytest.approx(
+            [round(score / top, 3) for score in sorted(expected.values(), reverse=True)[:10]], abs=0.002
+        )
+
+
+async def textbook(pool: asyncpg.Pool, question: str) -> dict[int, float]:
+    """BM25 in plain Python over the stored texts."""
+    rows = await pool.fetch("select c.id, array(select rem_terms(c.heading || ' ' || c.text)) as terms from chunk c")
+    documents = {row["id"]: Counter(row["terms"]) for row in rows}
+    asked = [row[0] for row in await pool.fetch("select rem_terms($1)", question)]
+    mean = sum(map(Counter.total, documents.values())) / len(documents)
+    scores: dict[int, float] = {}
+    for term in asked:
+        df = sum(term in terms for terms in documents.values())
+        idf = math.log(1 + (len(documents) - df + 0.5) / (df + 0.5))
+        for chunk, terms in documents.items():
+            tf = terms[term]
+            if tf:
+                weight = tf * 2.2 / (tf + 1.2 * (0.25 + 0.75 * terms.total() / mean))
+                scores[chunk] = scores.get(chunk, 0) + idf * weight
+    return scores
+
+
+async def test_what_is_bounded_is_said(
+    remember: Remember, memory: Memory, ask: Ask, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for n in range(12):
+        await remember(f"d{n}.md", f"common word{n}" + " rare" * (n == 0))
+    await memory.refresh_statistics()
+    monkeypatch.setattr(search, "EXACT_ROWS", 0)
+    monkeypatch.setattr(search, "LEADING_POSTINGS", 1)
+    answer = await ask("SEARCH rare common MODE lexical")
+    assert labels(answer) == ["d0"]
+    assert "bounded" in answer.notes[0]
+    assert (await ask("SEARCH rare common MODE lexical LIMIT 1")).notes == (), "the first is certain"
+
+
+async def test_the_index_finds_what_the_exact_scan_finds(
+    remember: Remember, ask: Ask, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for n in range(60):
+        await remember(
+            f"d{n}.md",
+            f"{['cats', 'ships', 'taxes', 'bread'][n % 4]} and story number {n}",
+            caller=ANN if n % 3 else ADMIN,
+        )
+    exact = await ask("SEARCH sailing the sea MODE dense", ANN)
+    monkeypatch.setattr(search, "EXACT_ROWS", 0)
+    near = await ask("SEARCH sailing the sea MODE dense", ANN)
+    assert (exact.defaults["dense"], near.defaults["dense"]) == ("exact", "hnsw")
+    assert labels(near) == labels(exact)
+    assert [hit.score for hit in near.results] == pytest.approx([hit.score for hit in exact.results], abs=0.002)
+
+
+async def test_one_row_per_thing_with_its_best_passages(remember: Remember, ask: Ask) -> None:
+    text = "# Long\n\n" + "\n\n".join(
+        f"## Part {n}\n\nElephants live here. " + f"Filler {n} about other matters. " * 40 for n in range(6)
+    )
+    await remember("long.md", text)
+    answer = await ask("SEARCH elephants")
+    assert labels(answer) == ["Long"]
+    passages = answer.results[0].passages
+    assert len(passages) == search.MAX_PASSAGES
+    assert [passage.score for passage in passages] == sorted((passage.score for passage in passages), reverse=True)
+
+
+async def test_messages_are_found_with_their_session(ask: Ask, pool: asyncpg.Pool) -> None:
+    session = await pool.fetchval("insert into session (owner) values ('ann') returning id")
+    message = await pool.fetchval(
+        "insert into message (session_id, role, content, owner) values ($1, 'user', 'Where is the elephant?', 'ann') returning id",
+        session,
+    )
+    chunk = await pool.fetchval(
+        "insert into chunk (message_id, ord, text, at, owner, kind) values ($1, 0, 'Where is the elephant?', now(), 'ann', 'message') returning id",
+        message,
+    )
+    await pool.execute(
+        "insert into posting select t, 'ann', $1, 1, 2 from rem_terms('Where is the elephant?') t", chunk
+    )
+    answer = await ask("SEARCH elephants IN message MODE lexical WHERE role = user", ANN)
+    hit = answer.results[0]
+    assert (hit.kind, hit.message_id, hit.session_id, hit.node) == ("message", message, session, None)
+    assert (await ask("SEARCH elephants MODE lexical")).results == ()
+
+
+def test_fusion() -> None:
+    assert fuse({1: 4.0, 2: 2.0}, {2: 0.8, 3: 0.4}) == pytest.approx({1: 0.7, 2: 0.65, 3: 0.15})
+    assert fuse({}, {1: 0.5, 2: -0.5}) == {1: 1.0, 2: 0.0}
+    assert fuse({}, {}) == {}
+    assert group_chunks({1: 0.5, 2: 0.9, 3: 0.7, 4: 1.0}, {1: "a", 2: "b", 3: "a"}) == [
+        ("b", [(2, 0.9)]),
+        ("a", [(3, 0.7), (1, 0.5)]),
+    ]
+    assert is_exact([], wanted=1, rest_bound=0, last_leading=0)
+    assert is_exact([5.0, 3.0], wanted=2, rest_bound=2.0, last_leading=1.0)
+    assert not is_exact([5.0, 2.9], wanted=2, rest_bound=2.0, last_leading=1.0)
+    assert not is_exact([5.0], wanted=2, rest_bound=2.0, last_leading=0)
