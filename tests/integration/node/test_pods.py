@@ -195,13 +195,13 @@ async def test_an_unknown_image_is_reported_as_a_kubelet_would(node):
 
 
 async def test_init_containers_run_in_order_before_the_others(node):
-    mounts = {"volumeMounts": [{"name": "work", "mountPath": "/work"}]}
+    mounts = {"volumeMounts": [{"name": "work", "mountPath": "/scratch"}]}
     await node.create_pod(
         "inits",
         node.container("print", "$(cat)", **mounts),
         initContainers=[
-            node.container("append", "/work/list", "first", name="one", **mounts),
-            node.container("append", "/work/list", "second", name="two", **mounts),
+            node.container("append", "/scratch/list", "first", name="one", **mounts),
+            node.container("append", "/scratch/list", "second", name="two", **mounts),
         ],
         volumes=[{"name": "work", "emptyDir": {}}],
         restartPolicy="Never",
@@ -258,13 +258,13 @@ async def test_a_liveness_failure_restarts_the_container(node):
         node.container(
             ports=PORTS,
             livenessProbe={
-                "exec": {"command": ["/bin/sh", "-c", "test ! -e /work/sick"]},
+                "exec": {"command": ["/bin/sh", "-c", "test ! -e /scratch/sick"]},
                 "periodSeconds": 1,
                 "failureThreshold": 1,
             },
             startupProbe=_http_probe("/env", failureThreshold=30),
-            env=[{"name": "SICK", "value": "/work/sick"}],
-            volumeMounts=[{"name": "work", "mountPath": "/work"}],
+            env=[{"name": "SICK", "value": "/scratch/sick"}],
+            volumeMounts=[{"name": "work", "mountPath": "/scratch"}],
         ),
         volumes=[{"name": "work", "emptyDir": {}}],
     )
@@ -282,12 +282,12 @@ async def test_readiness_comes_and_goes_without_a_restart(node):
             ports=PORTS,
             startupProbe=_http_probe("/env", failureThreshold=30),
             readinessProbe={
-                "exec": {"command": ["test", "!", "-e", "/work/busy"]},
+                "exec": {"command": ["test", "!", "-e", "/scratch/busy"]},
                 "periodSeconds": 1,
                 "failureThreshold": 2,
             },
-            env=[{"name": "BUSY", "value": "/work/busy"}],
-            volumeMounts=[{"name": "work", "mountPath": "/work"}],
+            env=[{"name": "BUSY", "value": "/scratch/busy"}],
+            volumeMounts=[{"name": "work", "mountPath": "/scratch"}],
         ),
         volumes=[{"name": "work", "emptyDir": {}}],
     )
@@ -330,8 +330,8 @@ async def test_a_job_that_fails_says_why(node):
 
 
 async def test_on_failure_starts_the_container_of_a_job_again(node):
-    mounts = {"volumeMounts": [{"name": "work", "mountPath": "/work"}]}
-    container = node.container("fail-once", "/work/marker", **mounts)
+    mounts = {"volumeMounts": [{"name": "work", "mountPath": "/scratch"}]}
+    container = node.container("fail-once", "/scratch/marker", **mounts)
     await _create_job(node, "retry", container, "OnFailure", volumes=[{"name": "work", "emptyDir": {}}])
     await node.until(JOBS, "retry", lambda job: _condition(job.get("status", {}), "Complete") == "True")
     pod = (await node.kube.list(PODS, node.namespace, label_selector="job-name=retry"))[0]
@@ -356,7 +356,7 @@ async def test_the_log_is_the_message_when_the_pod_wants_that(node):
 
 
 async def test_termination_runs_the_hook_then_sigterm_and_waits(node):
-    hook = {"exec": {"command": ["/bin/sh", "-c", "echo hook > /work/hook; sleep 1"]}}
+    hook = {"exec": {"command": ["/bin/sh", "-c", "echo hook > /scratch/hook; sleep 1"]}}
     await node.create_pod(
         "polite",
         node.container(
@@ -364,7 +364,7 @@ async def test_termination_runs_the_hook_then_sigterm_and_waits(node):
             readinessProbe=_http_probe("/env"),
             lifecycle={"preStop": hook},
             env=[{"name": "LAST_WORDS_SECONDS", "value": "1"}],
-            volumeMounts=[{"name": "work", "mountPath": "/work"}],
+            volumeMounts=[{"name": "work", "mountPath": "/scratch"}],
         ),
         volumes=[{"name": "work", "emptyDir": {}}],
         terminationGracePeriodSeconds=10,

@@ -9,7 +9,7 @@ from typing import Any, cast
 
 import pytest
 
-from rem_crds.handoff import FIELD_MANAGER, LABEL_TENANT
+from rem_crds.handoff import ANNOTATION_ROLLOUT_HASH, FIELD_MANAGER, LABEL_TENANT
 from rem_operator.deps import Deps
 from rem_operator.events import EventRecorder
 from rem_operator.kube.client import KubeClient
@@ -36,6 +36,14 @@ from rem_operator.reconcile.tenant import reconcile_tenant
 from rem_operator.settings import Settings
 
 KEY = Key("RemTenant", "acme", "acme")
+# A tenant that comes up takes fewer writes than this, statuses included; the sweep below checks that.
+WRITES_OF_A_COMING_UP = 60
+
+
+class Killed(BaseException):
+    """The operator's process is gone: nothing after it runs, and nobody handles it."""
+
+
 REINITIALIZE = "rem.dev/reinitialize-database"
 
 
@@ -49,19 +57,47 @@ class Cluster:
         self.refuse: dict[Resource, KubeError] = {}
         self.index = Index()
         self.now = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
+        self.image = image
+        self.writes_left: int | None = None
+        self.last_write_arrives = True
+        self._tokens = 0
         self._version = 10
+        self.start_operator()
+
+    def start_operator(self) -> None:
+        """A new process: what it knows is what a first list brings."""
+        self.index = Index()
         client = cast(KubeClient, self)
         for resource in WATCHED:
             self.index.set_served(resource, served=True)
+        for (resource, _), body in self.objects.items():
+            if LABEL_TENANT in body["metadata"].get("labels", {}) or resource == REM_TENANTS:
+                self.index.fold(resource, body)
         self.deps = Deps(
             client=client,
             index=self.index,
-            settings=Settings(images=ImageSettings(runtime=image)),
+            settings=Settings(images=ImageSettings(runtime=self.image)),
             metrics=Metrics(),
             events=EventRecorder(client, lambda: self.now),
             clock=lambda: self.now,
-            token=lambda: "random",
+            token=self._token,
         )
+
+    def _token(self) -> str:
+        self._tokens += 1
+        return f"random-{self._tokens}"
+
+    def _spend_a_write(self) -> None:
+        """Count down to the write at which the operator is killed; after it, nothing of that process gets through."""
+        if self.writes_left is None:
+            return
+        self.writes_left -= 1
+        if self.writes_left < 0 or (self.writes_left == 0 and not self.last_write_arrives):
+            raise Killed
+
+    def _die_if_spent(self) -> None:
+        if self.writes_left == 0:
+            raise Killed
 
     async def reconcile(self) -> Result:
         self.written, self.reads = [], []
@@ -74,11 +110,14 @@ class Cluster:
             raise self.refuse[resource]
         if resource == EVENTS:
             return dict(body)
+        self._spend_a_write()
         old = self.objects.get((resource, name))
         new = copy.deepcopy(dict(body))
         if old is not None and "status" in old:
             new["status"] = old["status"]
-        return self.store(resource, name, new, manager=FIELD_MANAGER)
+        stored = self.store(resource, name, new, manager=FIELD_MANAGER, seen=self.writes_left != 0)
+        self._die_if_spent()
+        return stored
 
     async def create(self, resource: Resource, namespace: str | None, body: Mapping[str, Any]) -> dict[str, Any]:
         name = body["metadata"]["name"]
@@ -89,9 +128,12 @@ class Cluster:
         return await self.apply(resource, namespace, name, given)
 
     async def apply_status(self, resource: Resource, _ns: str, name: str, body: Mapping[str, Any]) -> dict[str, Any]:
+        self._spend_a_write()
         self.written.append((f"{resource.kind}/status", name))
         new = {**self.objects[resource, name], "status": body["status"]}
-        return self.store(resource, name, new, manager="", quiet=True)
+        stored = self.store(resource, name, new, manager="", quiet=True)
+        self._die_if_spent()
+        return stored
 
     async def get(self, resource: Resource, _ns: str | None, name: str) -> dict[str, Any]:
         self.reads.append((resource.kind, name))
@@ -110,8 +152,16 @@ class Cluster:
     # what others do
 
     def store(
-        self, resource: Resource, name: str, body: dict[str, Any], *, manager: str = "somebody", quiet: bool = False
+        self,
+        resource: Resource,
+        name: str,
+        body: dict[str, Any],
+        *,
+        manager: str = "somebody",
+        quiet: bool = False,
+        seen: bool = True,
     ) -> dict[str, Any]:
+        """`seen`: the operator's watch brings it (it does not to a process that is being killed)."""
         old = self.objects.get((resource, name), {"metadata": {}})
         old_metadata = old["metadata"]
         self._version += 1
@@ -129,6 +179,8 @@ class Cluster:
             self.written.append((resource.kind, name))
         metadata["resourceVersion"] = str(self._version)
         self.objects[resource, name] = new
+        if not seen:
+            return new
         if LABEL_TENANT in metadata.get("labels", {}) or resource == REM_TENANTS:
             self.index.fold(resource, new)
         elif self.index.get(resource, "acme", name) is not None:
@@ -164,6 +216,31 @@ class Cluster:
         self.rolled()
         await self.reconcile()
         assert self.ready == ("True", "Ready")
+
+    async def go_on_until_ready(self) -> None:
+        """As `come_up`, from whatever state a killed operator has left behind."""
+        for _ in range(10):
+            await self.reconcile()
+            if self.status and self.ready == ("True", "Ready") and not self.condition("Reconciling"):
+                return
+            if (CLUSTERS, "acme-db") in self.objects:
+                self.database_is_up("1001")
+            for resource, name in list(self.objects):
+                if resource == JOBS:
+                    self.change(JOBS, name, status={"conditions": [{"type": "Complete", "status": "True"}]})
+            if (DEPLOYMENTS, "acme-api") in self.objects:
+                self.rolled()
+        raise AssertionError(self.status)
+
+    def essence(self) -> dict[Any, Any]:
+        """The end state: every object with what the operator sets of it, without random values and versions."""
+        found = {}
+        for (resource, name), body in self.objects.items():
+            spec = copy.deepcopy(body.get("spec") or {})
+            template = spec.get("template", {}).get("metadata", {})
+            template.get("annotations", {}).pop(ANNOTATION_ROLLOUT_HASH, None)  # it stands for the random values
+            found[resource.kind, name] = (spec, body["metadata"].get("labels"), sorted(body.get("data") or {}))
+        return found
 
     def database_is_up(self, system_id: str) -> None:
         ready = [{"type": "Ready", "status": "True"}]
@@ -380,3 +457,30 @@ async def test_what_leaves_the_spec_is_pruned_and_data_is_not(cluster: Cluster) 
         ("-ScaledObject", "acme-files"),
         ("-TriggerAuthentication", "acme-files"),
     }
+
+
+@pytest.mark.parametrize("arrives", [True, False], ids=["after", "before"])
+async def test_killed_at_any_write_and_started_again_the_end_is_the_same(cluster: Cluster, *, arrives: bool) -> None:
+    """SIGKILL right before, or right after, the API server takes the n-th write, for every n of a coming up."""
+    await cluster.go_on_until_ready()
+    expected = cluster.essence()
+    survived = 0
+    for number in range(1, WRITES_OF_A_COMING_UP):
+        killed = Cluster(cluster.image)
+        killed.tenant()
+        killed.writes_left, killed.last_write_arrives = number, arrives
+        try:
+            await killed.go_on_until_ready()
+        except Killed:
+            survived += 1
+        killed.writes_left = None
+        data = {key: body for key, body in killed.objects.items() if key[0] in (CLUSTERS, SECRETS)}
+        killed.start_operator()
+        await killed.go_on_until_ready()
+        assert killed.essence() == expected, number
+        for key, body in data.items():
+            assert killed.objects[key]["metadata"]["uid"] == body["metadata"]["uid"], number
+            assert killed.objects[key].get("data") == body.get("data"), number
+        await killed.reconcile()
+        assert killed.written == [], number
+    assert 20 < survived < WRITES_OF_A_COMING_UP - 1
