@@ -161,10 +161,9 @@ def test_a_time_is_a_span(text: str, start: str, end: str) -> None:
 
 
 _text = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\x00"), min_size=1, max_size=20)
-_label = st.one_of(
-    _text, st.lists(st.sampled_from([*CLAUSES, *VERBS, "OF", "AND", "ann", "a,b", "'", '"', "]", "[", "\n"]), min_size=1)
-    .map(" ".join)
-).map(str.strip).filter(bool)  # fmt: skip
+_WORDS = [*CLAUSES, *VERBS, "OF", "AND", "ann", "a,b", "'", '"', "]", "[", "\n"]
+_words = st.lists(st.sampled_from(_WORDS), min_size=1).map(" ".join)
+_label = st.one_of(_text, _words).map(str.strip).filter(bool)
 _name = st.one_of(st.from_regex(r"[a-z][a-z0-9_-]{0,8}", fullmatch=True), _text)
 _names = st.lists(_name, max_size=3, unique=True).map(tuple)
 _field = st.from_regex(r"[a-z][a-z_]{0,8}(\.[a-z]{1,4})?", fullmatch=True)

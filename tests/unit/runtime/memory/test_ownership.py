@@ -31,7 +31,10 @@ STATEMENTS = {f"{file.name}:{name}": sql for file in FILES for name, sql in load
 # Not an alias, but the next word of the statement.
 _NEXT = r"(?!(?:set|where|cross|left|join|on|order|values)\b)"
 _TABLE = "|".join(OWNED)
-_NAMED = rf"(?:\b(?:from|join|update)\s+(?P<table>{_TABLE})\b(?:\s+(?:as\s+)?{_NEXT}(?P<alias>\w+))?|,\s+(?:{_TABLE})\s+(?P<second>[a-z])\b)"
+_NAMED = (
+    rf"(?:\b(?:from|join|update)\s+(?:{_TABLE})\b(?:\s+(?:as\s+)?{_NEXT}(?P<alias>\w+))?"
+    rf"|,\s+(?:{_TABLE})\s+(?P<second>[a-z])\b)"
+)
 
 
 def scopes(sql: str) -> list[str]:
@@ -120,7 +123,8 @@ async def secrets(memory: Memory, remember: Remember, pool: asyncpg.Pool) -> Non
         session,
     )
     chunk = await pool.fetchval(
-        "insert into chunk (message_id, ord, text, at, owner, kind) values ($1, 0, 'elephant', now(), 'ann', 'message') returning id",
+        "insert into chunk (message_id, ord, text, at, owner, kind) "
+        "values ($1, 0, 'elephant', now(), 'ann', 'message') returning id",
         message,
     )
     await pool.execute("insert into posting values ('eleph', 'ann', $1, 1, 1)", chunk)

@@ -13,6 +13,7 @@ import pytest_asyncio
 from rem_runtime.memory.retrieval.bodies import SQL as NODE_SQL
 from rem_runtime.memory.retrieval.search import SQL as SEARCH_SQL
 from rem_runtime.memory.retrieval.traverse import SQL as TRAVERSE_SQL
+from rem_runtime.memory.schema import apply_schema
 
 pytestmark = pytest.mark.postgres
 
@@ -22,15 +23,18 @@ select 'entity', 'thing-' || n, 'Thing ' || n, 'thing ' || n, case when n % 10 =
 from generate_series(1, 20000) n;
 insert into name select key, owner, kind, id, true from node;
 insert into edge (src, rel, dst_key, dst_label, weight, owner)
-select id, 'knows', 'thing-' || (1 + (hashtext(key) & 16383)), 'x', 0.5, owner from node, generate_series(1, 3) on conflict do nothing;
+select id, 'knows', 'thing-' || (1 + (hashtext(key) & 16383)), 'x', 0.5, owner
+from node, generate_series(1, 3) on conflict do nothing;
 insert into edge (src, rel, dst_key, dst_label, weight, owner)
-select (select id from node where key = 'thing-1'), 'hub', 'thing-' || n, 'x', n / 20000.0, 'ann' from generate_series(1, 20000) n;
+select (select id from node where key = 'thing-1'), 'hub', 'thing-' || n, 'x', n / 20000.0, 'ann'
+from generate_series(1, 20000) n;
 insert into chunk (node_id, ord, text, at, owner, kind) select id, 0, label, now(), owner, kind from node;
 insert into posting select t.term, c.owner, c.id, 1, 2 from chunk c, rem_terms(c.text) as t (term);
 insert into term_stat select term, count(*) from posting group by term;
 update corpus_stat set chunks = 20000, mean_len = 2;
 insert into embedding
-select id, 1, (select array_agg(sin(id * k)) from generate_series(1, 384) k)::vector(384)::halfvec from chunk where id <= 4000;
+select id, 1, (select array_agg(sin(id * k)) from generate_series(1, 384) k)::vector(384)::halfvec
+from chunk where id <= 4000;
 vacuum analyze;
 """
 
@@ -38,8 +42,6 @@ vacuum analyze;
 @pytest_asyncio.fixture(scope="module", loop_scope="session")
 async def large(postgres: str, postgres_server: Any, database_template: str) -> Any:
     """A database of 20,000 things, filled once for this module."""
-    from rem_runtime.memory.schema import apply_schema
-
     admin = await asyncpg.connect(postgres)
     await admin.execute(f"create database plans template {database_template} owner rem_owner")
     owner = await asyncpg.connect(postgres_server.dsn("plans", user="rem_owner", password="rem_owner"))

@@ -20,10 +20,14 @@ from .conftest import ADMIN, ANN, Ask, Remember, labels
 pytestmark = pytest.mark.postgres
 
 CORPUS = {
-    "notes/kickoff.md": "---\ndate: 2026-03-02\nstatus: open\namount: 10\ntags: [billing, db]\n---\n# Kick-off\nAnn Lee reviews the migration plan by Friday. TIDB-142 blocks us.",
-    "notes/risks.md": "---\ndate: 2026-04-10\nstatus: on hold\namount: 20\n---\n# Risks\nThe old database runs out of disk space in June.",
-    "notes/party.md": "---\ndate: 2025-12-20\nstatus: open\namount: 30\ntags: [fun]\n---\n# Party\nBring cake, music and a plan for the garden.",
-    "specs/schema.md": "# Schema\nEvery table has a primary key. See v0.20.4 of the guide and mail ann.lee@acme.example.",
+    "notes/kickoff.md": "---\ndate: 2026-03-02\nstatus: open\namount: 10\ntags: [billing, db]\n---\n"
+    "# Kick-off\nAnn Lee reviews the migration plan by Friday. TIDB-142 blocks us.",
+    "notes/risks.md": "---\ndate: 2026-04-10\nstatus: on hold\namount: 20\n---\n"
+    "# Risks\nThe old database runs out of disk space in June.",
+    "notes/party.md": "---\ndate: 2025-12-20\nstatus: open\namount: 30\ntags: [fun]\n---\n"
+    "# Party\nBring cake, music and a plan for the garden.",
+    "specs/schema.md": "# Schema\nEvery table has a primary key. "
+    "See v0.20.4 of the guide and mail ann.lee@acme.example.",
 }  # fmt: skip
 
 
@@ -208,11 +212,13 @@ async def test_one_row_per_thing_with_its_best_passages(remember: Remember, ask:
 async def test_messages_are_found_with_their_session(ask: Ask, pool: asyncpg.Pool) -> None:
     session = await pool.fetchval("insert into session (owner) values ('ann') returning id")
     message = await pool.fetchval(
-        "insert into message (session_id, role, content, owner) values ($1, 'user', 'Where is the elephant?', 'ann') returning id",
+        "insert into message (session_id, role, content, owner) "
+        "values ($1, 'user', 'Where is the elephant?', 'ann') returning id",
         session,
     )
     chunk = await pool.fetchval(
-        "insert into chunk (message_id, ord, text, at, owner, kind) values ($1, 0, 'Where is the elephant?', now(), 'ann', 'message') returning id",
+        "insert into chunk (message_id, ord, text, at, owner, kind) "
+        "values ($1, 0, 'Where is the elephant?', now(), 'ann', 'message') returning id",
         message,
     )
     await pool.execute(
