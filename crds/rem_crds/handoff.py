@@ -153,7 +153,8 @@ class ApiKey(BaseModel):
 
     name: str = Field(min_length=1, max_length=63)
     sha256: str = Field(pattern=r"^[0-9a-f]{64}$")
-    user: str = Field(default="", max_length=256)
+    user: str = Field(default="", max_length=200)
+    """Owner of what the key stores; as long as the memory takes an owner to be, in bytes (names here are ASCII)."""
     scopes: tuple[Scope, ...]
 
 

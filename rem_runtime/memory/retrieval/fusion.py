@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Mapping, Sequence
+from collections.abc import Hashable, Mapping
 from typing import TypeVar
 
 # Measured on conversations: .7 : .3 of scores divided by their maximum beats either alone; reciprocal ranks did not.
@@ -35,14 +35,3 @@ def group_chunks(
         if chunk in things:
             groups.setdefault(things[chunk], []).append((chunk, score))
     return list(groups.items())
-
-
-def is_exact(scores: Sequence[float], *, wanted: int, rest_bound: float, last_leading: float) -> bool:
-    """Whether nothing unseen could belong to the best `wanted`.
-
-    What was not scored has none of the leading terms, so at most `rest_bound`; or had them and fell out of the best
-    candidates, so at most `last_leading` more.
-    """
-    if rest_bound <= 0:
-        return True
-    return len(scores) >= wanted and scores[wanted - 1] >= rest_bound + last_leading

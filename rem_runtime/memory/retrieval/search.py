@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,9 +15,10 @@ import asyncpg
 from rem_runtime.memory.answers import Hit, Passage
 from rem_runtime.memory.dialect.ast import Search
 from rem_runtime.memory.ingest.write import vector_texts
+from rem_runtime.memory.retrieval.bm25 import Terms, is_exact, weigh
 from rem_runtime.memory.retrieval.bodies import fetch_nodes
 from rem_runtime.memory.retrieval.filters import Filter, filter_of
-from rem_runtime.memory.retrieval.fusion import fuse, group_chunks, is_exact
+from rem_runtime.memory.retrieval.fusion import fuse, group_chunks
 from rem_runtime.memory.retrieval.parts import Asking, Outcome
 from rem_runtime.memory.retrieval.references import MESSAGE_KIND
 from rem_runtime.memory.statements import load_statements
@@ -78,7 +79,8 @@ async def _snapshot(pool: asyncpg.Pool) -> AsyncIterator[asyncpg.Connection]:
         try:
             yield conn
         finally:
-            await conn.execute("rollback")  # it only read
+            if not conn.is_closed():
+                await conn.execute("rollback")  # it only read
 
 
 async def _embed(text: str, asking: Asking, outcome: Outcome) -> str:
@@ -97,7 +99,12 @@ async def _candidates(conn: asyncpg.Connection, chosen: Filter, asking: Asking, 
 
 
 async def _scores(question: _Question, embedding: asyncio.Task[str] | None, mode: str) -> dict[int, float]:
-    lexical = await _lexical(question) if mode != "dense" else {}
+    lexical: dict[int, float] = {}
+    terms = weigh(())
+    if mode != "dense":
+        with question.outcome.timed("lexical"):
+            terms = weigh(await question.conn.fetch(SQL["weigh"], question.text))
+            lexical = await _lexical(question, terms)
     if embedding is None:
         return fuse(lexical, {})
     vector = await embedding
@@ -107,35 +114,34 @@ async def _scores(question: _Question, embedding: asyncio.Task[str] | None, mode
     # A chunk that only one arm brought has a score in the other too, only not among its best.
     with question.outcome.timed("fuse"):
         if missing := [chunk for chunk in dense if chunk not in lexical]:
-            lexical |= await _lexical_among(question, missing)
+            lexical |= await _lexical_among(question, terms, missing)
         if missing := [chunk for chunk in lexical if chunk not in dense]:
             dense |= await _dense_among(question, vector, missing)
         return fuse(lexical, dense)
 
 
-async def _lexical(question: _Question) -> dict[int, float]:
-    with question.outcome.timed("lexical"):
-        if question.ids is not None:
-            return await _lexical_among(question, question.ids)
-        rows = await question.conn.fetch(
-            SQL["lexical"], question.asking.user, question.text, question.rows, LEADING_POSTINGS, LEADING_BEST,
-            question.filter.is_set, *question.filter.arguments,
-        )  # fmt: skip
+async def _lexical(question: _Question, terms: Terms) -> dict[int, float]:
+    if question.ids is not None:
+        return await _lexical_among(question, terms, question.ids)
+    first = terms.split(LEADING_POSTINGS)
+    rows = await question.conn.fetch(
+        SQL["lexical"], question.asking.user, terms.terms[:first], terms.weights[:first], terms.terms[first:],
+        terms.weights[first:], terms.mean_length, LEADING_BEST, question.rows, question.filter.is_set,
+        *question.filter.arguments,
+    )  # fmt: skip
     scores = {row["chunk_id"]: row["score"] for row in rows}
-    if rows and not _is_exact(rows, question.wanted):
+    dropped = rows[0]["last_partial"] if rows and rows[0]["considered"] >= LEADING_BEST else 0.0
+    certain = is_exact(
+        list(scores.values()), wanted=question.wanted, rest_bound=terms.bound(first), last_partial=dropped
+    )
+    if not certain:
         question.outcome.notes.append("bounded: the words are so common that not every text with them was scored")
     return scores
 
 
-def _is_exact(rows: Sequence[Mapping[str, Any]], wanted: int) -> bool:
-    first = rows[0]
-    dropped = first["last_leading"] if first["considered"] >= LEADING_BEST else 0.0
-    return is_exact([row["score"] for row in rows], wanted=wanted, rest_bound=first["rest_bound"], last_leading=dropped)
-
-
-async def _lexical_among(question: _Question, ids: list[int]) -> dict[int, float]:
+async def _lexical_among(question: _Question, terms: Terms, ids: list[int]) -> dict[int, float]:
     rows = await question.conn.fetch(
-        SQL["lexical_among"], question.asking.user, question.text, ids, max(question.rows, ARM_ROWS)
+        SQL["lexical_among"], question.asking.user, terms.terms, terms.weights, terms.mean_length, ids, question.rows
     )
     return {row["chunk_id"]: row["score"] for row in rows}
 

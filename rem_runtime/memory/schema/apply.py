@@ -34,6 +34,9 @@ _ROW_TABLES = (
 )  # fmt: skip
 
 
+_READ_TABLES = ("meta", "embedding_model")
+
+
 @dataclass(frozen=True, slots=True)
 class EmbeddingModel:
     """The model whose vectors are stored; its index is made with the tables."""
@@ -173,7 +176,9 @@ def _quoted(role: str) -> str:
 
 async def _grants_missing(conn: asyncpg.Connection, *, app_role: str, sql_role: str) -> bool:
     views = list(VIEW_NAMES.values())
-    return bool(await conn.fetchval(_SQL["missing_grants"], app_role, list(_ROW_TABLES), sql_role, views))
+    return bool(
+        await conn.fetchval(_SQL["missing_grants"], app_role, list(_ROW_TABLES), sql_role, views, list(_READ_TABLES))
+    )
 
 
 async def _grant(conn: asyncpg.Connection, grants: str, *, app_role: str, sql_role: str) -> None:

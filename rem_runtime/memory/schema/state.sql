@@ -32,6 +32,8 @@ select exists (
     select from unnest($2::text[]) as t, unnest(array['SELECT', 'INSERT', 'UPDATE', 'DELETE']) as p
     where not has_table_privilege($1::text, t, p)
 ) or exists (
+    select from unnest($5::text[]) as t where not has_table_privilege($1::text, t, 'SELECT')
+) or exists (
     select from unnest($4::text[]) as v, unnest(array[$1::text, $3::text]) as r
     where not has_table_privilege(r, v, 'SELECT')
 ) or exists (

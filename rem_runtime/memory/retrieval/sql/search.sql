@@ -18,95 +18,65 @@ select
         limit $7 + 1) found) as ids,
     (select count(*) from (select from job where kind = 'embed' and state <> 'failed' limit 1000) waiting) as lag;
 
+-- name: weigh
+-- Why: the terms of a question, by the function that made the stored ones, with what the statistics know of them.
+-- A term that came after the last refresh is counted here, as far as it matters.
+select t.term, t.times, c.chunks, c.mean_len,
+    coalesce(
+        (select s.df from term_stat s where s.term = t.term),
+        (select count(*) from (select from posting p where p.term = t.term limit 1000) few)) as df
+from corpus_stat c
+cross join (select term, count(*) as times from rem_terms($1) as a (term) group by term) t;
+
 -- name: lexical
--- Why: BM25, the rarest terms' postings first, up to $4 of them; commoner terms are scored for the best $5 by key probe.
+-- Why: BM25, the rarest terms' postings first ($2, $3); commoner terms ($4, $5) are scored for the best $7 by key probe.
 -- float8 throughout: decimal literals would make it numeric, ten times slower.
-with asked as (
-    select t.term, count(*)::float8 as times from rem_terms($2) as t (term) group by t.term
-),
-corpus as (
-    select greatest(chunks, 1)::float8 as chunks, greatest(mean_len, 1::float8) as mean_len from corpus_stat
-),
-known as (
-    -- a term that came after the last refresh is counted here, as far as it matters
-    select a.term, a.times,
-        coalesce(s.df, (select count(*) from (select from posting p where p.term = a.term limit 1000) few))::float8 as df
-    from asked a
-    left join term_stat s on s.term = a.term
-),
-rated as (
-    select k.term, k.times * ln(1::float8 + (greatest(c.chunks, k.df) - k.df + 0.5::float8) / (k.df + 0.5::float8)) as idf,
-        sum(k.df) over (order by k.df, k.term) as so_far, row_number() over (order by k.df, k.term) as place
-    from known k, corpus c
-    where k.df > 0::float8
-),
-front as materialized (select r.term, r.idf from rated r where r.so_far <= $4 or r.place = 1),
-rest as materialized (select r.term, r.idf from rated r where not (r.so_far <= $4 or r.place = 1)),
-partial as (
+with partial as (
     select p.chunk_id,
-        sum(l.idf * p.tf::float8 * 2.2::float8
-            / (p.tf::float8 + 1.2::float8 * (0.25::float8 + 0.75::float8 * p.len::float8 / c.mean_len))) as score
-    from front l
-    join posting p on p.term = l.term and p.owner in ('', $1)
-    cross join corpus c
-    where not $6::boolean or exists (
+        sum(l.weight * p.tf::float8 * 2.2::float8
+            / (p.tf::float8 + 1.2::float8 * (0.25::float8 + 0.75::float8 * p.len::float8 / $6::float8))) as score
+    from unnest($2::text[], $3::float8[]) as l (term, weight)
+    join posting p on p.term = l.term collate "C" and p.owner in ('', $1)
+    where not $9::boolean or exists (
         select from chunk k
         left join node n on n.id = k.node_id and n.owner in ('', $1)
         left join message m on m.id = k.message_id and m.owner in ('', $1)
         where k.id = p.chunk_id and k.owner in ('', $1)
-            and (($7::text[] is null and $8::text[] is null) or k.kind = any ($7) or n.type = any ($8))
-            and ($9::timestamptz is null or k.at >= $9) and ($10::timestamptz is null or k.at < $10)
-            and ($11::jsonpath is null or rem_fields(n, m) @@ $11))
+            and (($10::text[] is null and $11::text[] is null) or k.kind = any ($10) or n.type = any ($11))
+            and ($12::timestamptz is null or k.at >= $12) and ($13::timestamptz is null or k.at < $13)
+            and ($14::jsonpath is null or rem_fields(n, m) @@ $14))
     group by p.chunk_id
 ),
-best as (select b.chunk_id, b.score from partial b order by b.score desc, b.chunk_id limit $5),
+best as (select b.chunk_id, b.score from partial b order by b.score desc, b.chunk_id limit $7),
 whole as (
-    select b.chunk_id, b.score + coalesce(more.score, 0::float8) as score, b.score as leading_score
+    select b.chunk_id, b.score + coalesce(more.score, 0::float8) as score, b.score as partial_score
     from best b
     left join lateral (
-        select sum(r.idf * p.tf::float8 * 2.2::float8
-            / (p.tf::float8 + 1.2::float8 * (0.25::float8 + 0.75::float8 * p.len::float8 / c.mean_len))) as score
-        from rest r
-        join posting p on p.term = r.term and p.owner in ('', $1) and p.chunk_id = b.chunk_id
-        cross join corpus c
+        select sum(r.weight * p.tf::float8 * 2.2::float8
+            / (p.tf::float8 + 1.2::float8 * (0.25::float8 + 0.75::float8 * p.len::float8 / $6::float8))) as score
+        from unnest($4::text[], $5::float8[]) as r (term, weight)
+        cross join lateral (
+            select x.tf, x.len from posting x
+            where x.term = r.term collate "C" and x.owner in ('', $1) and x.chunk_id = b.chunk_id
+            offset 0  -- a probe of the primary key, not a join that reads all terms of the chunk
+        ) p
     ) more on true
 )
-select w.chunk_id, w.score,
-    (select coalesce(sum(r.idf), 0::float8) * 2.2::float8 from rest r) as rest_bound,
-    (select min(x.leading_score) from whole x) as last_leading,
-    (select count(*) from whole) as considered
+select w.chunk_id, w.score, count(*) over () as considered, min(w.partial_score) over () as last_partial
 from whole w
 order by w.score desc, w.chunk_id
-limit $3;
+limit $8;
 
 -- name: lexical_among
 -- Why: the exact BM25 of chunks that are known: all that a sharp filter leaves, or what the dense arm brought.
-with asked as (
-    select t.term, count(*)::float8 as times from rem_terms($2) as t (term) group by t.term
-),
-corpus as (
-    select greatest(chunks, 1)::float8 as chunks, greatest(mean_len, 1::float8) as mean_len from corpus_stat
-),
-known as (
-    select a.term, a.times,
-        coalesce(s.df, (select count(*) from (select from posting p where p.term = a.term limit 1000) few))::float8 as df
-    from asked a
-    left join term_stat s on s.term = a.term
-),
-rated as (
-    select k.term, k.times * ln(1::float8 + (greatest(c.chunks, k.df) - k.df + 0.5::float8) / (k.df + 0.5::float8)) as idf
-    from known k, corpus c
-    where k.df > 0::float8
-)
 select p.chunk_id,
-    sum(r.idf * p.tf::float8 * 2.2::float8
-        / (p.tf::float8 + 1.2::float8 * (0.25::float8 + 0.75::float8 * p.len::float8 / c.mean_len))) as score
-from rated r
-join posting p on p.term = r.term and p.owner in ('', $1) and p.chunk_id = any ($3::bigint[])
-cross join corpus c
+    sum(l.weight * p.tf::float8 * 2.2::float8
+        / (p.tf::float8 + 1.2::float8 * (0.25::float8 + 0.75::float8 * p.len::float8 / $4::float8))) as score
+from unnest($2::text[], $3::float8[]) as l (term, weight)
+join posting p on p.term = l.term collate "C" and p.owner in ('', $1) and p.chunk_id = any ($5::bigint[])
 group by p.chunk_id
 order by score desc, p.chunk_id
-limit $4;
+limit $6;
 
 -- name: dense_among
 -- Why: exact distances to chunks that are known (and were found by a statement that asks for the owner).

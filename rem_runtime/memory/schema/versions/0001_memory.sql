@@ -153,7 +153,7 @@ create table chunk (
     unique (node_id, ord),
     unique (message_id, ord)
 );
-create index chunk_filter on chunk (owner, kind, at);
+create index chunk_filter on chunk (owner, kind, at) include (id);
 
 -- No foreign key: it would cost a probe for each of a chunk's 50 or so terms. Whoever deletes chunks deletes these first.
 create table posting (

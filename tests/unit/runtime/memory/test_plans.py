@@ -112,26 +112,20 @@ async def test_lists_are_read_in_order(large: asyncpg.Connection) -> None:
     assert rows_read(found, "node_list") <= 51
 
 
+async def test_terms_are_weighed_by_key(large: asyncpg.Connection) -> None:
+    found = await plan(large, SEARCH_SQL["weigh"], "thing 77 nowhere", custom=True)
+    assert indexes(found) >= {"term_stat_pkey"}
+    assert sequential(found) == {"corpus_stat"}
+
+
 async def test_lexical_reads_postings_of_rare_terms_only(large: asyncpg.Connection) -> None:
     found = await plan(
-        large,
-        SEARCH_SQL["lexical"],
-        "ann",
-        "thing 77",
-        100,
-        5000,
-        500,
-        False,
-        None,
-        None,
-        None,
-        None,
-        None,
-        custom=True,
-    )
+        large, SEARCH_SQL["lexical"], "ann", ["77"], [5.0], ["thing"], [0.1], 2.0, 500, 100, False,
+        None, None, None, None, None, custom=True,
+    )  # fmt: skip
     assert "posting_pkey" in indexes(found)
-    assert sequential(found) & {"posting", "chunk", "node"} == set()
-    assert rows_read(found, "posting_pkey") <= 5000
+    assert sequential(found) == set()
+    assert rows_read(found, "posting_pkey") <= 10
 
 
 async def test_dense_uses_the_models_index(large: asyncpg.Connection) -> None:

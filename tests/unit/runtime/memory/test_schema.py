@@ -46,8 +46,11 @@ async def test_two_at_once_are_one(database: TenantDatabase) -> None:
     assert sorted(report.unchanged for report in reports) == [False, True]
 
 
-async def test_lost_rights_are_given_back(schema: TenantDatabase, superuser: asyncpg.Connection) -> None:
-    await superuser.execute("revoke delete on posting from rem_app; revoke select on moments from rem_sql")
+@pytest.mark.parametrize(
+    "lost", ["delete on posting from rem_app", "select on meta from rem_app", "select on moments from rem_sql"]
+)
+async def test_lost_rights_are_given_back(schema: TenantDatabase, superuser: asyncpg.Connection, lost: str) -> None:
+    await superuser.execute(f"revoke {lost}")
     assert (await apply(schema.owner_dsn)).applied == ("grants",)
     assert (await apply(schema.owner_dsn)).unchanged
 

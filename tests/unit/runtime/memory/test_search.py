@@ -12,7 +12,8 @@ import pytest_asyncio
 from rem_runtime.memory.errors import InvalidInput
 from rem_runtime.memory.ingest import EntityInput
 from rem_runtime.memory.retrieval import search
-from rem_runtime.memory.retrieval.fusion import fuse, group_chunks, is_exact
+from rem_runtime.memory.retrieval.bm25 import is_exact, weigh
+from rem_runtime.memory.retrieval.fusion import fuse, group_chunks
 from rem_runtime.memory.store import Memory
 
 from .conftest import ADMIN, ANN, Ask, Remember, labels
@@ -238,7 +239,26 @@ def test_fusion() -> None:
         ("b", [(2, 0.9)]),
         ("a", [(3, 0.7), (1, 0.5)]),
     ]
-    assert is_exact([], wanted=1, rest_bound=0, last_leading=0)
-    assert is_exact([5.0, 3.0], wanted=2, rest_bound=2.0, last_leading=1.0)
-    assert not is_exact([5.0, 2.9], wanted=2, rest_bound=2.0, last_leading=1.0)
-    assert not is_exact([5.0], wanted=2, rest_bound=2.0, last_leading=0)
+
+
+def test_certainty() -> None:
+    assert is_exact([], wanted=1, rest_bound=0, last_partial=0)
+    assert is_exact([5.0, 3.0], wanted=2, rest_bound=2.0, last_partial=1.0)
+    assert not is_exact([5.0, 2.9], wanted=2, rest_bound=2.0, last_partial=1.0)
+    assert not is_exact([5.0], wanted=2, rest_bound=2.0, last_partial=0)
+
+
+def test_the_rarest_terms_are_first() -> None:
+    rows = [
+        {"term": t, "df": df, "times": 1, "chunks": 100, "mean_len": 5.0}
+        for t, df in (("c", 60), ("a", 1), ("b", 30), ("x", 0))
+    ]
+    terms = weigh(rows)
+    assert terms.terms == ("a", "b", "c")
+    assert terms.weights[0] > terms.weights[1] > terms.weights[2] > 0
+    assert [terms.split(most) for most in (0, 1, 30, 31, 90, 91)] == [1, 1, 1, 2, 2, 3]
+    assert terms.bound(3) == 0
+    assert weigh(()).terms == ()
+    assert weigh(()).split(10) == 0
+    stale = weigh([{"term": "new", "df": 7, "times": 1, "chunks": 2, "mean_len": 1.0}])
+    assert stale.weights[0] > 0, "more chunks contain it than were counted"
