@@ -8,7 +8,7 @@ from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from rem_runtime.memory.models import Node
+from rem_runtime.memory.models import Node, Resource
 
 Verb = Literal["LOOKUP", "FUZZY", "SEARCH", "TRAVERSE", "SQL"]
 
@@ -81,6 +81,12 @@ class QueryAnswer(Answer):
     """Milliseconds per part, and `total`."""
     results: tuple[Hit, ...]
     notes: tuple[str, ...] = ()
+
+
+class StoredDocument(Resource):
+    """A document with its text, as it was stored."""
+
+    content: str
 
 
 class IngestResult(Answer):

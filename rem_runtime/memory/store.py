@@ -9,7 +9,7 @@ from uuid import UUID
 
 import asyncpg
 
-from rem_runtime.memory.answers import IngestResult, QueryAnswer
+from rem_runtime.memory.answers import IngestResult, QueryAnswer, StoredDocument
 from rem_runtime.memory.caller import Caller, owner_for
 from rem_runtime.memory.embedding import Embedder
 from rem_runtime.memory.errors import EmbedderError, NotFound, SchemaError
@@ -68,9 +68,11 @@ class Memory:
         await self._count(0 if result.unchanged else result.chunks)
         return result
 
-    async def get_resource(self, resource_id: UUID, caller: Caller) -> Resource:
-        """One document's node; raises NotFound."""
-        return await self._get(Resource, resource_id, caller)
+    async def get_resource(self, resource_id: UUID, caller: Caller) -> StoredDocument:
+        """One document with its text; raises NotFound."""
+        node = await self._get(Resource, resource_id, caller)
+        text = await _twice(lambda: self._pool.fetchval(NODE_SQL["text_of_node"], caller.user, resource_id))
+        return StoredDocument(**dict(node), content=text or "")
 
     async def list_resources(self, caller: Caller, *, cursor: str | None = None, limit: int = 50) -> Page[Resource]:
         """Documents, newest first; raises InvalidInput for a cursor that is none."""

@@ -12,7 +12,7 @@ from rem_runtime.api.dependencies import MemoryOf, Reader, Writer
 from rem_runtime.api.problems import documented
 from rem_runtime.api.resources.schemas import EXAMPLES
 from rem_runtime.api.statistics import StatisticsRefresher
-from rem_runtime.memory.answers import IngestResult
+from rem_runtime.memory.answers import IngestResult, StoredDocument
 from rem_runtime.memory.ingest import Document
 from rem_runtime.memory.models import Resource
 from rem_runtime.memory.pages import MAX_PAGE, Page
@@ -52,8 +52,8 @@ async def put_resource(
 
 
 @router.get("/{resource_id}", summary="One document", responses=documented(401, 403, 404, 422, 503))
-async def get_resource(resource_id: UUID, memory: MemoryOf, caller: Reader) -> Resource:
-    """What is known about it; its text is found by SEARCH."""
+async def get_resource(resource_id: UUID, memory: MemoryOf, caller: Reader) -> StoredDocument:
+    """What is known about it, and its text."""
     return await memory.get_resource(resource_id, caller)
 
 

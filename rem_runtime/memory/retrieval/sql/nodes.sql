@@ -46,6 +46,10 @@ cross join lateral (
 ) edges
 order by p.ord, n.owner = '', n.canonical desc, n.id;
 
+-- name: text_of_node
+-- Why: a document's chunks, joined in order, are the document.
+select string_agg(text, '' order by ord) from chunk where node_id = $2 and owner in ('', $1);
+
 -- name: list_nodes
 -- Why: a page of one kind, newest first: two ordered arms, so that neither owner's rows are sorted.
 select id from (

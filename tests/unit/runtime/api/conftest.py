@@ -20,12 +20,11 @@ from rem_runtime.api.auth.caller import Authenticator
 from rem_runtime.api.auth.keys import KeyRing
 from rem_runtime.api.statistics import StatisticsRefresher
 from rem_runtime.app import create_app
-from rem_runtime.memory.answers import IngestResult, QueryAnswer
+from rem_runtime.memory.answers import IngestResult, QueryAnswer, StoredDocument
 from rem_runtime.memory.caller import Caller, owner_for
 from rem_runtime.memory.embedding import load_embedder
 from rem_runtime.memory.errors import NotFound
 from rem_runtime.memory.ingest import Document
-from rem_runtime.memory.models import Resource
 from rem_runtime.memory.pool import open_pool
 from rem_runtime.memory.schema import apply_schema
 from rem_runtime.memory.store import Memory
@@ -84,7 +83,7 @@ class ScriptedMemory(Memory):
             unchanged=False,
         )
 
-    async def get_resource(self, resource_id: UUID, caller: Caller) -> Resource:
+    async def get_resource(self, resource_id: UUID, caller: Caller) -> StoredDocument:
         self._called(caller)
         raise NotFound(f"there is no resource {resource_id}")
 

@@ -191,6 +191,14 @@ async def test_what_is_of_another_kind_is_not_there(memory: Memory, remember: Re
     assert (await memory.get_resource(result.id, ADMIN)).uri == "a.md"
 
 
+async def test_a_document_is_read_as_it_was_stored(memory: Memory, remember: Remember) -> None:
+    content = "---\ntitle: Long\n---\n# Long\n\n" + "\n\n".join(f"## Part {n}\n\n{'words ' * 150}" for n in range(5))
+    result = await remember("long.md", content)
+    assert result.chunks > 3
+    read = await memory.get_resource(result.id, ADMIN)
+    assert (read.label, read.content) == ("Long", content)
+
+
 async def test_vectors_of_another_model_are_refused(memory: Memory, superuser: asyncpg.Connection) -> None:
     await superuser.execute("update embedding_model set name = 'another'")
     with pytest.raises(EmbedderError, match="cannot be compared"):
