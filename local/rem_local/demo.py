@@ -209,12 +209,17 @@ async def _fill(client: dict[str, str], progress: Progress) -> None:
 async def _ask(client: dict[str, str], progress: Progress) -> None:
     for question in demo_questions():
         progress.heading(question.ask)
-        progress.say(f"$ rem ask {shlex.quote(question.query)}")
+        progress.say(f"$ rem ask {_quoted(question.query)}")
         said = await _program("rem", "ask", question.query, environment=client)
         progress.say(said.rstrip())
         missing = [label for label in question.expect if label not in said]
         if missing:
             raise DemoError(f"the answer does not have {', '.join(missing)}")
+
+
+def _quoted(text: str) -> str:
+    """As a person would type it: double quotes around an apostrophe where nothing else in it means anything there."""
+    return f'"{text}"' if "'" in text and not set(text) & set('"$`\\!') else shlex.quote(text)
 
 
 def _show_the_end(cluster: LocalCluster, client: dict[str, str], progress: Progress, *, seconds: float) -> None:

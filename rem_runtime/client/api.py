@@ -109,7 +109,9 @@ def _error_of(response: httpx.Response, body: dict[str, Any], settings: ClientSe
             position=position if isinstance(position, int) else None,
             hint=str(problem.get("hint") or ""),
         )
-    return RefusedError("; ".join([detail, *_field_errors(problem)]))
+    # The detail of a body that is not valid lists its errors already.
+    further = [error for error in _field_errors(problem) if error not in detail]
+    return RefusedError("; ".join([detail, *further]))
 
 
 def _field_errors(problem: dict[str, Any]) -> list[str]:

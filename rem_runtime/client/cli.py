@@ -1,13 +1,13 @@
 """`rem`: the command line of a tenant's memory. Parses arguments, runs one command, returns its exit code.
 
-Answers go to standard output, progress and errors to standard error. Exit codes: 0 done, 1 refused or partly failed,
-2 a wrong argument or query, 3 nobody answers, 4 not allowed, 130 interrupted.
+Answers go to standard output, progress and errors to standard error. The exit codes are in `_EXIT_CODES`.
 """
 
 from __future__ import annotations
 
 import argparse
 import asyncio
+import io
 import json
 import sys
 import time
@@ -19,54 +19,108 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 from rem_runtime.client.api import RemClient
-from rem_runtime.client.documents import find_documents
+from rem_runtime.client.documents import Document, find_documents
 from rem_runtime.client.errors import ClientError, UsageError
-from rem_runtime.client.ingest import ingest
+from rem_runtime.client.excerpt import printable
+from rem_runtime.client.ingest import Summary, ingest
 from rem_runtime.client.question import as_query
-from rem_runtime.client.render import show_answer, show_error, show_summary
+from rem_runtime.client.render import show_answer
+from rem_runtime.client.report import show_error, show_failures, show_summary
 from rem_runtime.client.settings import ClientSettings, load_client_settings
 
 _Command = Callable[[argparse.Namespace, ClientSettings], Coroutine[Any, Any, int]]
 
-_EPILOG = """\
-REM_URL says where the tenant's API is (default http://127.0.0.1:8000), REM_API_KEY proves who you are.
+_INTERRUPTED = 130
 
+_EXIT_CODES = """\
+exit codes:
+  0  answered (also with nothing found), or everything is stored
+  1  failed: the server refused it, or a document was not stored
+  2  usage: a wrong argument, variable or query
+  3  failed: nobody answers at REM_URL
+  4  failed: the key is unknown or may not do this
+"""
+
+_MAIN_EPILOG = f"""\
+environment:
+  REM_URL              where the tenant's API is (default http://127.0.0.1:8000)
+  REM_API_KEY          proves who you are
+  REM_TIMEOUT_SECONDS  how long one request may take (default 60)
+
+examples:
   rem ingest docs/
-  rem ask who is responsible for the launch
+  rem ask 'who is responsible for the launch?'
   rem ask 'LOOKUP Sarah Chen'
   rem ask 'TRAVERSE Project Mercury DEPTH 2'
+
+{_EXIT_CODES}"""
+
+_ASK = """\
+Ask the memory. Plain words search in everything that is written; a query that begins with an upper-case verb is asked
+as it is:
+
+  SEARCH words      what is written about this      SEARCH billing outage SINCE 2026-03 LIMIT 5
+  LOOKUP names      what has this name              LOOKUP Sarah Chen, "Smith, Jones & Co"
+  FUZZY name        what has a name like this       FUZZY sara chan
+  TRAVERSE name     what is connected with this     TRAVERSE Sarah Chen DEPTH 2 REL projects
+"""
+
+_ASK_EPILOG = f"""\
+Put the query in quotes, or the shell takes its apostrophes and brackets.
+
+examples:
+  rem ask 'why was Kafka not chosen?'
+  rem ask "TRAVERSE Tom O'Brien DEPTH 2"
+  rem ask --json 'LOOKUP Mercury' | jq '.results[].label'
+
+{_EXIT_CODES}"""
+
+_INGEST = """\
+Store every .md, .markdown and .txt file below a directory. Repeat it as you like: what has not changed is not stored
+again. Hidden files and links are left out; a file that cannot be stored is named, and the others go on.
 """
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Runs one command and returns its exit code."""
     arguments = _parser().parse_args(argv)
+    _print_what_is_possible()
     command: _Command = arguments.command
     try:
         settings = load_client_settings(url=arguments.url)
         return asyncio.run(command(arguments, settings))
     except ClientError as error:
-        show_error(Console(stderr=True, highlight=False), error)
+        show_error(_errors(), error)
         return error.exit_code
     except KeyboardInterrupt:
-        return 130
+        sys.stderr.write("rem: interrupted\n")
+        return _INTERRUPTED
 
 
 def _parser() -> argparse.ArgumentParser:
+    raw = argparse.RawDescriptionHelpFormatter
     parser = argparse.ArgumentParser(
         prog="rem",
-        description="Put documents into REM and ask it questions.",
-        epilog=_EPILOG,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
+        description="Put documents into REM, a memory for AI agents, and ask it questions.",
+        epilog=_MAIN_EPILOG,
+        formatter_class=raw,
     )
     parser.add_argument("--url", help="the tenant's API, instead of REM_URL")
-    commands = parser.add_subparsers(required=True, metavar="COMMAND")
-    put = commands.add_parser("ingest", help="store every .md and .txt file of a directory; repeat it as you like")
-    put.add_argument("directory", type=Path, metavar="DIR")
+    commands = parser.add_subparsers(required=True, metavar="COMMAND", title="commands")
+    put = commands.add_parser(
+        "ingest",
+        help="store the documents of a directory",
+        description=_INGEST,
+        epilog=_EXIT_CODES,
+        formatter_class=raw,
+    )
+    put.add_argument("directory", type=Path, metavar="DIR", help="the folder that holds the documents")
     put.set_defaults(command=_ingest)
-    ask = commands.add_parser("ask", help="ask in the dialect; plain words mean SEARCH")
-    ask.add_argument("query", nargs="+", metavar="QUERY")
-    ask.add_argument("--json", action="store_true", help="print the server's answer as JSON")
+    ask = commands.add_parser("ask", help="ask a question", description=_ASK, epilog=_ASK_EPILOG, formatter_class=raw)
+    ask.add_argument("query", nargs="+", metavar="QUERY", help="a few words, or a query of the dialect")
+    shown = ask.add_mutually_exclusive_group()
+    shown.add_argument("--full", action="store_true", help="show whole passages, and all of them")
+    shown.add_argument("--json", action="store_true", help="print the server's answer as JSON")
     ask.set_defaults(command=_ask)
     return parser
 
@@ -78,9 +132,9 @@ async def _ask(arguments: argparse.Namespace, settings: ClientSettings) -> int:
     async with RemClient(settings) as client:
         answer = await client.query(as_query(text))
     if arguments.json:
-        sys.stdout.write(json.dumps(answer, indent=2, ensure_ascii=False) + "\n")
+        _output().out(json.dumps(answer, indent=2, ensure_ascii=False), highlight=False)
     else:
-        show_answer(Console(highlight=False), answer)
+        show_answer(_output(), answer, full=arguments.full)
     return 0
 
 
@@ -89,22 +143,58 @@ async def _ingest(arguments: argparse.Namespace, settings: ClientSettings) -> in
     if not documents:
         raise UsageError(f"{arguments.directory} holds no .md, .markdown or .txt file")
     started = time.monotonic()
-    console = Console(stderr=True)
+    summary = Summary()
+    try:
+        await _ingest_visibly(documents, summary, settings)
+    except ClientError:
+        if summary.stored or summary.unchanged:
+            show_failures(_errors(), summary)
+            sys.stderr.write(
+                f"rem: stopped after {summary.stored + summary.unchanged} of {len(documents)} documents; "
+                "run it again to go on\n"
+            )
+        raise
+    show_failures(_errors(), summary)
+    show_summary(_output(), summary, seconds=time.monotonic() - started)
+    return 1 if summary.failed else 0
+
+
+async def _ingest_visibly(documents: Sequence[Document], summary: Summary, settings: ClientSettings) -> None:
+    console = _errors()
     progress = Progress(
-        TextColumn("{task.description}", markup=False),
+        TextColumn("storing"),
         BarColumn(),
         MofNCompleteColumn(),
         TimeElapsedColumn(),
+        TextColumn("{task.description}", markup=False, style="dim"),
         console=console,
         transient=True,
         disable=not console.is_terminal,
     )
     with progress:
-        task = progress.add_task("ingesting", total=len(documents))
+        task = progress.add_task("", total=len(documents))
         async with RemClient(settings) as client:
-            summary = await ingest(client, documents, done=lambda _: progress.advance(task))
-    show_summary(Console(highlight=False), summary, seconds=time.monotonic() - started)
-    return 1 if summary.failed else 0
+            await ingest(
+                client,
+                documents,
+                summary,
+                done=lambda document: progress.update(task, advance=1, description=printable(document.uri)),
+            )
+
+
+def _output() -> Console:
+    return Console(highlight=False)
+
+
+def _errors() -> Console:
+    return Console(stderr=True, highlight=False)
+
+
+def _print_what_is_possible() -> None:
+    """In a locale that has no arrow a question mark stands for it, rather than a stack."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")
 
 
 if __name__ == "__main__":

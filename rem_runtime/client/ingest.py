@@ -28,13 +28,18 @@ class Summary:
 
 
 async def ingest(
-    client: RemClient, documents: Sequence[Document], *, owner: str = WHOLE_TENANT, done: Callable[[Document], None]
-) -> Summary:
-    """Sends every document and counts; a refused document is noted and the others go on.
+    client: RemClient,
+    documents: Sequence[Document],
+    summary: Summary,
+    *,
+    owner: str = WHOLE_TENANT,
+    done: Callable[[Document], None],
+) -> None:
+    """Sends every document and counts in `summary`; a refused document is noted and the others go on.
 
-    An unreachable server or a key without the right stops everything: NotAllowedError or UnreachableError is raised.
+    An unreachable server or a key without the right stops everything: NotAllowedError or UnreachableError is raised,
+    and `summary` has what was stored before.
     """
-    summary = Summary()
     waiting = iter(documents)
 
     async def work() -> None:
@@ -49,8 +54,7 @@ async def ingest(
         for worker in workers:
             worker.cancel()
         await asyncio.gather(*workers, return_exceptions=True)
-    summary.failed.sort()
-    return summary
+        summary.failed.sort()
 
 
 async def _send_one(client: RemClient, document: Document, owner: str, summary: Summary) -> None:

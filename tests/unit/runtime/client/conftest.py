@@ -20,9 +20,9 @@ from rem_runtime.api.auth.keys import KeyRing
 from rem_runtime.api.statistics import StatisticsRefresher
 from rem_runtime.app import create_app
 from rem_runtime.client.cli import main
-from rem_runtime.memory.answers import IngestResult, QueryAnswer
+from rem_runtime.memory.answers import Hit, IngestResult, QueryAnswer
 from rem_runtime.memory.caller import Caller, owner_for
-from rem_runtime.memory.errors import DialectError, InvalidInput
+from rem_runtime.memory.errors import DialectError, InvalidInput, NotPermitted
 from rem_runtime.memory.ingest import Document
 from rem_runtime.memory.store import Memory
 from rem_runtime.monitoring import Metrics
@@ -33,19 +33,21 @@ KEY = "key of the test"
 
 
 class RememberingMemory(Memory):
-    """Keeps documents by uri; answers every query with nothing, but notes it."""
+    """Keeps documents by uri; answers every query with the results it was given, and notes it."""
 
     def __init__(self) -> None:
         self.documents: dict[tuple[str, str], Document] = {}
         self.queries: list[str] = []
+        self.results: tuple[Hit, ...] = ()
         self.fails: list[Exception] = []
+        self.refuses_after: int | None = None
         self.at_once = self.most_at_once = 0
 
     async def query(self, text: str, caller: Caller) -> QueryAnswer:
         self.queries.append(text)
         if "BAD" in text:
             raise DialectError("BAD is no clause", position=text.index("BAD"), hint="try LIMIT 5")
-        return QueryAnswer(query=text, verb="SEARCH", defaults={}, took_ms={"total": 1.0}, results=())
+        return QueryAnswer(query=text, verb="SEARCH", defaults={}, took_ms={"total": 1.0}, results=self.results)
 
     async def ingest(self, document: Document, caller: Caller) -> IngestResult:
         self.at_once += 1
@@ -54,6 +56,8 @@ class RememberingMemory(Memory):
         self.at_once -= 1
         if self.fails:
             raise self.fails.pop()
+        if self.refuses_after is not None and len(self.documents) >= self.refuses_after:
+            raise NotPermitted("this key may no longer write")
         if "refuse me" in document.content:
             raise InvalidInput("this document asks to be refused")
         key = (owner_for(caller, document.owner), document.uri)

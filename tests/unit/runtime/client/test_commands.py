@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
+from datetime import UTC, datetime
 from pathlib import Path
 
 import asyncpg
 import pytest
+
+from rem_runtime.client.cli import main
+from rem_runtime.client.documents import UnreadableError, find_documents
+from rem_runtime.memory.answers import Hit, Hop, Passage
 
 
 @pytest.fixture
@@ -42,21 +48,68 @@ async def test_a_directory_is_stored_for_the_whole_tenant_and_again_is_nothing(r
     assert server.memory.documents["", "plain.TXT"].content == "with a byte order mark"
     assert server.memory.documents["", "plain.TXT"].media_type == "text/plain"
     assert server.memory.documents["", "notes/0.md"].media_type == "text/markdown"
-    assert "8 documents in" in first.out
-    assert "8 stored, 0 unchanged; 16 chunks, 8 edges" in first.out
+    assert len(first.lines) == 1
+    assert first.out.startswith("8 documents in ")
+    assert first.out.endswith(" s: 8 stored (16 chunks, 8 edges)\n")
     assert 1 < server.memory.most_at_once <= 4
     again = await rem("ingest", corpus)
-    assert "0 stored, 8 unchanged" in again.out
+    assert again.out.endswith(" s: 8 unchanged\n")
 
 
 async def test_a_bad_document_does_not_stop_the_others(rem, server, corpus: Path) -> None:
     (corpus / "latin.txt").write_bytes(b"na\xefve")
+    (corpus / "binary.txt").write_bytes(b"PK\x03\x04\x00")
+    (corpus / "wide.txt").write_text("wide", encoding="utf-16")
+    (corpus / "empty.md").write_text(" \n")
     (corpus / "odd.md").write_text("refuse me")
     ran = await rem("ingest", corpus)
     assert ran.code == 1
-    assert "not stored latin.txt: not UTF-8 at byte 2; convert it first" in ran.out
-    assert "not stored odd.md: this document asks to be refused" in ran.out
-    assert "8 stored, 0 unchanged, 2 failed" in ran.out
+    assert ran.err.splitlines() == [
+        "not stored binary.txt: it is binary, not text",
+        "not stored empty.md: it is empty",
+        "not stored latin.txt: it is not UTF-8 (byte 2); convert it first",
+        "not stored odd.md: this document asks to be refused",
+        "not stored wide.txt: it is UTF-16; convert it to UTF-8 first (iconv -f UTF-16 -t UTF-8)",
+    ]
+    assert len(ran.lines) == 1
+    assert ran.out.startswith("13 documents in ")
+    assert ran.out.endswith(" s: 8 stored (16 chunks, 8 edges), 5 not stored\n")
+
+
+async def test_a_file_or_folder_that_may_not_be_read_is_named(rem, server, corpus: Path) -> None:
+    if os.geteuid() == 0:
+        pytest.skip("root reads everything")
+    (corpus / "notes" / "0.md").chmod(0)
+    ran = await rem("ingest", corpus)
+    assert (ran.code, ran.err) == (1, "not stored notes/0.md: it cannot be read: Permission denied\n")
+    (corpus / "notes").chmod(0)
+    try:
+        refused = await rem("ingest", corpus)
+    finally:
+        (corpus / "notes").chmod(0o700)
+    assert refused.code == 2
+    assert "cannot be read: Permission denied; nothing was sent" in refused.err
+
+
+async def test_a_file_that_goes_away_meanwhile_is_named(corpus: Path) -> None:
+    [document, *_] = find_documents(corpus)
+    document.path.unlink()
+    with pytest.raises(UnreadableError, match="it cannot be read: No such file"):
+        document.read()
+
+
+async def test_progress_is_shown_on_a_terminal_only(rem, server, corpus: Path) -> None:
+    ran = await rem("ingest", corpus, TTY_COMPATIBLE="1", FORCE_COLOR="1")
+    assert "8/8" in ran.err
+    assert len(ran.lines) == 1
+
+
+async def test_a_server_that_goes_away_leaves_what_is_stored(rem, server, corpus: Path) -> None:
+    server.memory.refuses_after = 3
+    ran = await rem("ingest", corpus)
+    assert ran.code == 4
+    assert ran.out == ""
+    assert "rem: stopped after 3 of 8 documents; run it again to go on" in ran.err
 
 
 async def test_a_database_that_comes_back_is_waited_for(rem, server, corpus: Path) -> None:
@@ -83,8 +136,57 @@ async def test_plain_words_mean_search(rem, server, words: list[str], sent: str)
 
 
 async def test_json_is_the_servers_answer(rem) -> None:
-    ran = await rem("ask", "--json", "LOOKUP x")
-    assert json.loads(ran.out)["query"] == "LOOKUP x"
+    ran = await rem("ask", "--json", "LOOKUP " + "x" * 300)
+    assert json.loads(ran.out)["query"] == "LOOKUP " + "x" * 300
+
+
+LABEL = "Post-mortem: the day on which orders were lost"
+
+
+@pytest.mark.parametrize("columns", ["20", "48", "80", "140"])
+async def test_in_a_pipe_labels_stand_whole_and_lines_end_with_words(rem, server, columns: str) -> None:
+    passage = Passage(text=f"See {LABEL}. " * 20, heading="", ord=0, at=datetime.now(UTC), score=0.5)
+    hop = Hop(src="Tom O'Brien, dispatcher", rel="reports to", dst=LABEL, weight=1, reverse=False)
+    server.memory.results = (
+        Hit(kind="resource", key="k", label=LABEL, score=0.5, passages=(passage, passage)),
+        Hit(kind=None, key="k", label=LABEL, depth=1, path=(hop,)),
+    )
+    for flags in ((), ("--full",)):
+        ran = await rem("ask", *flags, "TRAVERSE x", COLUMNS=columns)
+        assert ran.code == 0
+        assert [line for line in ran.lines if line != line.rstrip()] == []
+        assert sum(LABEL in line for line in ran.lines) >= 3
+        assert "\x1b" not in ran.out
+
+
+async def test_the_full_answer_has_what_the_short_one_cuts(rem, server) -> None:
+    passage = Passage(text="word " * 300 + "end", heading="", ord=0, at=datetime.now(UTC), score=0.5)
+    server.memory.results = (Hit(kind="resource", key="k", label="L", passages=(passage,)),)
+    short = await rem("ask", "SEARCH x")
+    assert "end" not in short.out
+    assert len(short.lines) == 1 + 3 + 1
+    full = await rem("ask", "--full", "SEARCH x")
+    assert "end" in full.out
+
+
+def test_a_locale_without_arrows_gets_question_marks(free_port: int) -> None:
+    code = (
+        "import sys; from rem_runtime.client import cli; cli._print_what_is_possible();"
+        "print('a → b'); print('ü', file=sys.stderr)"
+    )
+    environment = {**os.environ, "PYTHONIOENCODING": "ascii"}
+    ran = subprocess.run([sys.executable, "-c", code], capture_output=True, env=environment, check=True, timeout=60)
+    assert (ran.stdout, ran.stderr) == (b"a ? b\n", b"?\n")
+
+
+@pytest.mark.parametrize("argv", [["--help"], ["ask", "--help"], ["ingest", "--help"]])
+def test_help_names_the_exit_codes(argv: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit, match="0"):
+        main(argv)
+    said = capsys.readouterr().out
+    for line in ("0  answered", "1  failed", "2  usage"):
+        assert line in said
+    assert max(map(len, said.splitlines())) <= 120
 
 
 async def test_a_query_outside_the_dialect_gets_a_caret(rem) -> None:
@@ -110,8 +212,11 @@ async def test_errors_say_what_to_do(rem, server, tmp_path: Path, free_port: int
     assert no_key.code == 2  # an empty directory is noticed before anything is sent
     odd_url = await rem("ask", "x", REM_URL="localhost:8000")
     assert (odd_url.code, "REM_URL: " in odd_url.err) == (2, True)
+    assert "holds no .md, .markdown or .txt file" in no_key.err
     missing = await rem("ingest", tmp_path / "nowhere")
-    assert (missing.code, "is not a directory" in missing.err) == (2, True)
+    assert (missing.code, "there is no directory" in missing.err) == (2, True)
+    file = await rem("ingest", __file__)
+    assert (file.code, "is not a directory" in file.err) == (2, True)
     blank = await rem("ask", " ")
     assert (blank.code, "ask something" in blank.err) == (2, True)
     assert server.memory.queries == []
@@ -120,6 +225,7 @@ async def test_errors_say_what_to_do(rem, server, tmp_path: Path, free_port: int
 async def test_a_wrong_key_stops_an_ingest_at_once(rem, server, corpus: Path) -> None:
     ran = await rem("ingest", corpus, REM_API_KEY="other")
     assert ran.code == 4
+    assert len(ran.err.splitlines()) == 1
     assert server.memory.documents == {}
 
 
