@@ -20,7 +20,7 @@ class Answer(BaseModel):
 
 
 class Passage(Answer):
-    """A part of a node's text that answers a SEARCH."""
+    """A part of a node's text: what answers a SEARCH, or how a document begins that a LOOKUP has found."""
 
     text: str
     heading: str
@@ -28,7 +28,8 @@ class Passage(Answer):
     ord: int
     """Which part of the text it is, from 0."""
     at: datetime
-    score: float
+    score: float | None = None
+    """SEARCH alone: how well this part answers."""
 
 
 class Hop(Answer):

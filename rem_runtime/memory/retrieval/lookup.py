@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from rem_runtime.memory.answers import Hit
+import asyncpg
+
+from rem_runtime.memory.answers import Hit, Passage
 from rem_runtime.memory.dialect.ast import Fuzzy, Lookup
 from rem_runtime.memory.keys import fuzzy_text, normalise_key
 from rem_runtime.memory.models import Node
@@ -32,7 +34,7 @@ async def lookup(query: Lookup, asking: Asking) -> Outcome:
                 outcome.notes.append(f"nothing is named {ref!r}; FUZZY finds names that are nearly right")
             if len(group) > MAX_HOMONYMS:
                 outcome.notes.append(f"more than {MAX_HOMONYMS} things are named {ref!r}; say which as kind/label")
-            outcome.hits += [hit_of(node_of(row), ref=ref) for row in group[:MAX_HOMONYMS]]
+            outcome.hits += [hit_of(node_of(row), ref=ref, passages=_opening(row)) for row in group[:MAX_HOMONYMS]]
     return outcome
 
 
@@ -54,6 +56,17 @@ async def fuzzy(query: Fuzzy, asking: Asking) -> Outcome:
     return outcome
 
 
-def hit_of(node: Node, *, ref: str | None = None, score: float | None = None) -> Hit:
+def hit_of(
+    node: Node, *, ref: str | None = None, score: float | None = None, passages: tuple[Passage, ...] = ()
+) -> Hit:
     """A node as a result."""
-    return Hit(kind=node.kind, key=node.key, label=node.label, ref=ref, node=node, score=score)
+    return Hit(kind=node.kind, key=node.key, label=node.label, ref=ref, node=node, score=score, passages=passages)
+
+
+def _opening(row: asyncpg.Record) -> tuple[Passage, ...]:
+    """How the document begins; empty for what is no document."""
+    if row["opening_text"] is None:
+        return ()
+    return (
+        Passage(text=row["opening_text"], heading=row["opening_heading"], ord=row["opening_ord"], at=row["opening_at"]),
+    )

@@ -18,9 +18,11 @@ cross join lateral (
 where n.id = any ($2::uuid[]) and n.owner in ('', $1) and n.deleted_at is null;
 
 -- name: lookup
--- Why: names by primary key, then nodes by primary key; a list is one statement, one's own come before the shared.
+-- Why: names by primary key, then nodes by primary key; a list is one statement, one's own come before the shared. What a
+-- document says first comes along by one more probe: a name alone answers nobody.
 select p.ord, p.qualifier, n.id, n.tenant_id, n.owner, n.kind, n.type, n.key, n.label, n.data, n.metadata, n.tags,
-    n.starts_at, n.ends_at, n.content_hash, n.version, n.created_at, n.updated_at, n.deleted_at, edges.list as edges
+    n.starts_at, n.ends_at, n.content_hash, n.version, n.created_at, n.updated_at, n.deleted_at, edges.list as edges,
+    opening.text as opening_text, opening.heading as opening_heading, opening.ord as opening_ord, opening.at as opening_at
 from unnest($2::integer[], $3::text[], $4::text[]) as p (ord, key, qualifier)
 cross join lateral (
     select n.id, n.tenant_id, n.owner, n.kind, n.type, n.key, n.label, n.data, n.metadata, n.tags, n.starts_at,
@@ -44,6 +46,10 @@ cross join lateral (
         order by weight desc, id limit 50
     ) e
 ) edges
+left join lateral (
+    select c.text, c.heading, c.ord, c.at from chunk c
+    where c.node_id = n.id and n.kind = 'resource' and c.owner in ('', $1) order by c.ord limit 1
+) opening on true
 order by p.ord, n.owner = '', n.canonical desc, n.id;
 
 -- name: text_of_node

@@ -82,7 +82,7 @@ def rows_read(found: str, index: str) -> float:
 async def test_lookup_reads_primary_keys(large: asyncpg.Connection, user: str) -> None:
     keys = [f"thing-{n}" for n in range(1, 21)]
     found = await plan(large, NODE_SQL["lookup"], user, list(range(20)), keys, [""] * 20, 21)
-    assert indexes(found) == {"name_pkey", "node_pkey", "edge_out"}
+    assert indexes(found) == {"name_pkey", "node_pkey", "chunk_node_id_ord_key", "edge_out"}
     assert sequential(found) == set()
 
 
