@@ -62,10 +62,9 @@ async def run_demo(progress: Progress) -> None:
     """Run it; on a terminal it stays until Ctrl-C, in a script it ends after the last answer."""
     started = time.monotonic()
     progress.heading("REM: a memory for AI agents, on Kubernetes")
-    progress.say(
-        "Real: etcd, API server, controller-manager, scheduler, operator, runtime, PostgreSQL 18 with pgvector."
-    )
-    progress.say("Stand-ins, for this machine only: the node, CloudNativePG, External Secrets, KEDA, and moto for AWS.")
+    progress.say("Real: etcd, API server, controller-manager, scheduler, operator, runtime,")
+    progress.say("PostgreSQL 18 with pgvector. Stand-ins, for this machine only: the node,")
+    progress.say("CloudNativePG, External Secrets, KEDA, and moto for AWS.")
     progress.say()
     with progress.step("Embedding model: all-MiniLM-L6-v2") as step:
         await _program("python", "-m", "rem_runtime.memory.embedding.convert")
@@ -84,8 +83,9 @@ async def run_demo(progress: Progress) -> None:
         client = await _client_environment(cluster)
         await _fill(client, progress)
         await _ask(client, progress)
-        _show_the_end(cluster, client, progress, seconds=time.monotonic() - started)
+        progress.heading(f"Three questions answered, {time.monotonic() - started:.0f} s after the start.")
         if sys.stdin.isatty() and progress.is_terminal:
+            _show_how_to_go_on(cluster, client, progress)
             await _until_interrupted()
             progress.say("Stopping.")
 
@@ -161,15 +161,18 @@ async def _wait_until_ready(cluster: LocalCluster, step: Any) -> None:
         )
     )
     reason = "jsonpath={.status.conditions[?(@.type=='Ready')].message}"
-    while not waiting.done():
-        said = await cluster.kubectl("get", f"rt/{_TENANT}", "-n", _NAMESPACE, "-o", reason)
-        step.update(said or "first sight")
-        await asyncio.wait([waiting], timeout=0.5)
     try:
+        while not waiting.done():
+            said = await cluster.kubectl("get", f"rt/{_TENANT}", "-n", _NAMESPACE, "-o", reason)
+            step.update(said or "the operator has not seen it yet")
+            await asyncio.wait([waiting], timeout=0.5)
         await waiting
     except KubectlError as error:
         described = await cluster.kubectl("describe", f"rt/{_TENANT}", "-n", _NAMESPACE)
         raise DemoError(f"the tenant did not become Ready: {error}\n{described}") from error
+    finally:
+        waiting.cancel()
+        await asyncio.gather(waiting, return_exceptions=True)
     step.result = "Tenant is Ready (kubectl wait rt/acme --for=condition=Ready)"
 
 
@@ -210,7 +213,8 @@ async def _ask(client: dict[str, str], progress: Progress) -> None:
     for question in demo_questions():
         progress.heading(question.ask)
         progress.say(f"$ rem ask {_quoted(question.query)}")
-        said = await _program("rem", "ask", question.query, environment=client)
+        width = {"COLUMNS": str(min(progress.console.width, 100))}
+        said = await _program("rem", "ask", question.query, environment=client | width)
         progress.say(said.rstrip())
         missing = [label for label in question.expect if label not in said]
         if missing:
@@ -222,9 +226,8 @@ def _quoted(text: str) -> str:
     return f'"{text}"' if "'" in text and not set(text) & set('"$`\\!') else shlex.quote(text)
 
 
-def _show_the_end(cluster: LocalCluster, client: dict[str, str], progress: Progress, *, seconds: float) -> None:
-    progress.heading(f"Three questions answered, {seconds:.0f} s after the start.")
-    progress.say("Go on in another terminal:")
+def _show_how_to_go_on(cluster: LocalCluster, client: dict[str, str], progress: Progress) -> None:
+    progress.say("It runs until Ctrl-C. Go on in another terminal:")
     progress.say()
     progress.say(f"  export KUBECONFIG={cluster.kubeconfig}")
     progress.say(f"  export PATH={cluster.kubectl_path.parent}:{sysconfig.get_path('scripts')}:$PATH")
@@ -234,7 +237,8 @@ def _show_the_end(cluster: LocalCluster, client: dict[str, str], progress: Progr
     progress.say("  kubectl get rt,ra,dc -A -o wide")
     progress.say("  kubectl describe rt/acme -n acme")
     progress.say("  rem ask 'who decided on the new queue?'")
-    progress.say(f"  open {client['REM_URL']}/docs")
+    progress.say('  curl -H "Authorization: Bearer $REM_API_KEY" $REM_URL/api/v1/openapi.json')
+    progress.say(f"  ls {cluster.log_dir}    # what every pod and program says")
     progress.say()
 
 
@@ -244,6 +248,7 @@ async def _program(name: str, *args: str, environment: dict[str, str] | None = N
         Path(sysconfig.get_path("scripts")) / name,
         *args,
         env={**os.environ, **(environment or {})},
+        start_new_session=True,  # Ctrl-C is for us alone; we end what we have started
         stdin=asyncio.subprocess.DEVNULL,
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.PIPE,
@@ -269,6 +274,8 @@ async def _until_interrupted() -> None:
 def main() -> None:
     """The demo's exit code: 0 when every question was answered, 1 when not, 130 after Ctrl-C."""
     progress = Progress()
+    # A supervisor's SIGTERM ends it as Ctrl-C does: everything is stopped, the terminal is as it was.
+    signal.signal(signal.SIGTERM, lambda *_: signal.raise_signal(signal.SIGINT))
     try:
         asyncio.run(run_demo(progress))
     except KeyboardInterrupt:

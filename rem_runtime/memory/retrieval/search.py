@@ -111,6 +111,8 @@ async def _scores(question: _Question, embedding: asyncio.Task[str] | None, mode
     dense = await _dense(question, vector)
     if mode == "dense":
         return fuse({}, dense)
+    if dense and not lexical:
+        question.outcome.notes.append("no word of it occurs; what follows is only the nearest in meaning")
     # A chunk that only one arm brought has a score in the other too, only not among its best.
     with question.outcome.timed("fuse"):
         if missing := [chunk for chunk in dense if chunk not in lexical]:

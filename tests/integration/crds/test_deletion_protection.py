@@ -43,7 +43,7 @@ async def protected(cluster: LocalCluster) -> AsyncIterator[str]:
             await cluster.kube.merge(
                 TENANTS, namespace, tenant["metadata"]["name"], {"spec": {"deletionProtection": False}}
             )
-    await cluster.kubectl("delete", "-f", str(POLICY))
+    await cluster.kubectl("delete", "--wait=false", "-f", str(POLICY))
 
 
 async def _wait_in_force(kube: Kube, namespace: str) -> None:

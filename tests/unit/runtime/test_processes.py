@@ -121,9 +121,9 @@ async def test_from_an_empty_database_to_an_answer(environment, tmp_path: Path, 
 
         rem = environment | {"REM_URL": str(client.base_url), "REM_API_KEY": KEY, "COLUMNS": "120"}
         code, out, _ = await run("rem", "ingest", str(corpus), env=rem)
-        assert (code, "2 stored, 0 unchanged" in out) == (0, True), out
+        assert (code, "2 stored (" in out) == (0, True), out
         code, out, _ = await run("rem", "ingest", str(corpus), env=rem)
-        assert (code, "0 stored, 2 unchanged" in out) == (0, True), out
+        assert (code, "2 unchanged" in out) == (0, True), out
         code, out, _ = await run("rem", "ask", "what does the antenna cost?", env=rem)
         assert (code, "1. Budget" in out, "twelve thousand" in out) == (0, True, True), out
         code, out, _ = await run("rem", "ask", "TRAVERSE Project Mercury", env=rem)
