@@ -31,7 +31,9 @@ async def main():
         while not (directory / "grandchild").exists() or not (directory / "grandchild").read_text().strip():
             await asyncio.sleep(0.01)
         print(child.pid, (directory / "grandchild").read_text().strip(), temporary, flush=True)
-        await asyncio.Event().wait()
+        while True:
+            # asyncio sets no wakeup fd for SIGINT: one that arrives right before the loop sleeps is seen when it wakes.
+            await asyncio.sleep(0.1)
 
 asyncio.run(main())
 """
