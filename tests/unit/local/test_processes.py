@@ -18,9 +18,12 @@ _ENV = {"PATH": os.defpath}
 
 # A child that ignores polite requests, with a grandchild in a session of its own.
 _STARTER = """
-import asyncio, sys
+import asyncio, signal, sys
 from pathlib import Path
 from rem_local import processes
+
+# A shell ignores SIGINT for what it starts in the background, and that is inherited.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 async def main():
     directory = Path(sys.argv[1])
