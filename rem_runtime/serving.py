@@ -106,15 +106,30 @@ async def serve(listeners: Sequence[Listener], *, companions: Sequence[Coroutine
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop, number)
+    tasks = [asyncio.ensure_future(companion) for companion in companions]
+    for task in tasks:
+        task.add_done_callback(lambda task: _stop_after_fault(task, servers))
     try:
-        async with asyncio.TaskGroup() as group:
-            tasks = [group.create_task(companion) for companion in companions]
-            await servers.run()
-            for task in tasks:
-                task.cancel()
+        await servers.run()
     finally:
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.remove_signal_handler(number)
+        await _end(tasks)
+
+
+def _stop_after_fault(task: asyncio.Future[None], servers: Servers) -> None:
+    """In order, so that requests in flight are answered and the sockets closed."""
+    if not task.cancelled() and task.exception() is not None:
+        servers.stop()
+
+
+async def _end(tasks: Sequence[asyncio.Future[None]]) -> None:
+    """Cancels what still runs; raises an ExceptionGroup of the faults."""
+    for task in tasks:
+        task.cancel()
+    ended = await asyncio.gather(*tasks, return_exceptions=True)
+    if faults := [error for error in ended if isinstance(error, Exception)]:
+        raise ExceptionGroup("a companion of the servers failed", faults)
 
 
 def _config(listener: Listener) -> uvicorn.Config:

@@ -81,6 +81,10 @@ class QueryAnswer(Answer):
     took_ms: dict[str, float]
     """Milliseconds per part, and `total`."""
     results: tuple[Hit, ...]
+    rows: tuple[dict[str, Any], ...] | None = None
+    """SQL alone: the rows of the statement, each by its columns' names. `results` is empty then."""
+    memo: str = ""
+    """A few lines for an agent's scratchpad: what was asked, what came, what can be asked next."""
     notes: tuple[str, ...] = ()
 
 

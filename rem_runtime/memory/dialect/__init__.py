@@ -1,6 +1,6 @@
 """The query language: one grammar, one parser, one tree. docs/dialect.md is its reference. Pure: no database here."""
 
 from rem_runtime.memory.dialect.parser import VERBS, parse
-from rem_runtime.memory.dialect.render import render
+from rem_runtime.memory.dialect.render import render, render_label
 
-__all__ = ["VERBS", "parse", "render"]
+__all__ = ["VERBS", "parse", "render", "render_label"]

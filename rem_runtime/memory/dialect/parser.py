@@ -31,6 +31,7 @@ MAX_LIMIT = 1_000
 MAX_DEPTH = 5
 _OPERATORS: tuple[Operator, ...] = ("!=", "<=", ">=", "=", "<", ">")
 _CONSTANTS: dict[str, Value] = {"true": True, "false": False, "null": None}
+_QUALIFIER_OF_STRING = re.compile(r"[\w-]+ */ *(?=[\"'])")
 _SURROGATE = re.compile("[\ud800-\udfff]")
 _TIME_HINT = "write 2026, 2026-03, 2026-03-04 or 2026-03-04T10:30Z"
 
@@ -134,7 +135,8 @@ def _sql(scanner: Scanner) -> Sql:
 
 
 def _ref(scanner: Scanner) -> str:
-    return scanner.label("a name", stop=",]")
+    qualifier = scanner.take_pattern(_QUALIFIER_OF_STRING) or ""
+    return qualifier.replace(" ", "") + scanner.label("a name", stop=",]")
 
 
 # Words that say the same clause, under the one name that it is kept by.

@@ -18,7 +18,8 @@ from rem_runtime.memory.dialect.ast import (
 )
 from rem_runtime.memory.dialect.scanner import CLAUSES
 
-_BARE_LABEL = re.compile(r"[\w+#.@&/][\w+#.@&/'’-]*(?: [\w+#.@&/'’-]+)*")
+# Not where a slash stands before an apostrophe: there a quoted label would begin.
+_BARE_LABEL = re.compile(r"(?!.*/ ?['])[\w+#.@&/][\w+#.@&/'’-]*(?: [\w+#.@&/'’-]+)*")
 _BARE_NAME = re.compile(r"[^\W\d][\w-]*")
 
 
@@ -26,13 +27,13 @@ def render(query: Query) -> str:
     """The normal form of a query."""
     match query:
         case Lookup(refs):
-            return "LOOKUP " + ", ".join(_label(ref) for ref in refs)
+            return "LOOKUP " + ", ".join(render_label(ref) for ref in refs)
         case Fuzzy():
-            return " ".join(("FUZZY", _label(query.label), *_fuzzy_clauses(query)))
+            return " ".join(("FUZZY", render_label(query.label), *_fuzzy_clauses(query)))
         case Search():
-            return " ".join(("SEARCH", _label(query.label), *_search_clauses(query)))
+            return " ".join(("SEARCH", render_label(query.label), *_search_clauses(query)))
         case Traverse():
-            return " ".join(("TRAVERSE", _label(query.ref), *_traverse_clauses(query)))
+            return " ".join(("TRAVERSE", render_label(query.ref), *_traverse_clauses(query)))
         case Sql(text):
             return f"SQL {text}"
 
@@ -102,12 +103,13 @@ def _number(value: float) -> str:
     return text + "0" if text.endswith(".") else text
 
 
-def _label(label: str) -> str:
+def render_label(label: str) -> str:
+    """A name as it is written in a query: in quotes only where it needs them."""
     return label if _is_bare(label, _BARE_LABEL) else _quoted(label)
 
 
 def _is_bare(text: str, pattern: re.Pattern[str]) -> bool:
-    return bool(pattern.fullmatch(text)) and not any(word in CLAUSES for word in text.split())
+    return pattern.fullmatch(text) is not None and not any(word in CLAUSES for word in text.split())
 
 
 def _quoted(text: str) -> str:

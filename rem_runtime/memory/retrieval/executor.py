@@ -9,6 +9,7 @@ from rem_runtime.memory.answers import QueryAnswer, Verb
 from rem_runtime.memory.dialect import parse, render
 from rem_runtime.memory.dialect.ast import Fuzzy, Lookup, Query, Search, Sql, Traverse
 from rem_runtime.memory.errors import NotAvailable
+from rem_runtime.memory.memo import memo_of
 from rem_runtime.memory.retrieval.lookup import fuzzy, lookup
 from rem_runtime.memory.retrieval.parts import Asking, Outcome
 from rem_runtime.memory.retrieval.search import search
@@ -22,12 +23,14 @@ async def answer_query(text: str, asking: Asking) -> QueryAnswer:
     parsed = perf_counter()
     outcome = await _execute(query, asking)
     total = perf_counter() - start
+    normal = render(query)
     return QueryAnswer(
-        query=render(query),
+        query=normal,
         verb=cast("Verb", type(query).__name__.upper()),
         defaults=outcome.defaults,
         took_ms={"parse": round((parsed - start) * 1000, 3), **outcome.took_ms, "total": round(total * 1000, 3)},
         results=tuple(outcome.hits),
+        memo=memo_of(normal, outcome.hits),
         notes=tuple(outcome.notes),
     )
 

@@ -20,7 +20,8 @@ from rem_runtime.memory.statements import load_statements
 _HERE = Path(__file__).parent
 _SQL = load_statements(_HERE / "state.sql")
 
-SCHEMA_VERSION = 1
+_VERSIONS = sorted((int(file.name.split("_")[0]), file) for file in (_HERE / "versions").glob("*.sql"))
+SCHEMA_VERSION = _VERSIONS[-1][0]
 MIN_READER = 1  # raised only by a change that an older runtime cannot live with
 TOKENISER_VERSION = 1  # the rules of rem_terms
 CHUNKER_VERSION = 1  # the rules of ingest.chunks
@@ -99,7 +100,7 @@ async def apply_schema(
 
 def version_files() -> list[tuple[int, Path]]:
     """The versions in order; the number is the start of the file's name."""
-    return sorted((int(file.name.split("_")[0]), file) for file in (_HERE / "versions").glob("*.sql"))
+    return list(_VERSIONS)
 
 
 async def _check_prerequisites(conn: asyncpg.Connection, *, app_role: str, sql_role: str) -> None:

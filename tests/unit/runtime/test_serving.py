@@ -76,14 +76,26 @@ async def test_a_request_in_flight_is_finished_and_every_server_stops() -> None:
             assert listener.sock.fileno() == -1
 
 
-async def test_a_fault_in_a_companion_ends_everything() -> None:
+async def test_a_fault_in_a_companion_ends_everything_in_order() -> None:
+    entered = asyncio.Event()
+
+    async def slow(scope: Any, receive: Any, send: Any) -> None:
+        entered.set()
+        await asyncio.sleep(0.2)
+        await hello(scope, receive, send)
+
     async def fails() -> None:
-        await asyncio.sleep(0.05)
+        await entered.wait()
         raise RuntimeError("broken")
 
-    with listen("127.0.0.1", 0, group="API") as sock, pytest.raises(ExceptionGroup) as caught:
-        await asyncio.wait_for(serve([Listener(hello, sock)], companions=[fails()]), 10)
+    listener = Listener(slow, listen("127.0.0.1", 0, group="API"))
+    serving = asyncio.create_task(serve([listener], companions=[fails(), asyncio.sleep(60)]))
+    async with httpx.AsyncClient() as client:
+        assert (await client.get(listener.url)).text == "hello"
+    with pytest.raises(ExceptionGroup) as caught:
+        await asyncio.wait_for(serving, 10)
     assert caught.group_contains(RuntimeError, match="broken")
+    assert listener.sock.fileno() == -1
 
 
 def test_ipv6_addresses_are_written_in_brackets() -> None:

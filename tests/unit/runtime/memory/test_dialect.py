@@ -38,6 +38,8 @@ DOCS = Path(__file__).parents[4] / "docs" / "dialect.md"
         ("LOOKUP O'Brien", Lookup(("O'Brien",))),
         ("LOOKUP a, b/c", Lookup(("a", "b/c"))),
         ("LOOKUP [\"a, b\", 'it''s']", Lookup(("a, b", "it's"))),
+        ("LOOKUP person/'Smith, Jones', b", Lookup(("person/Smith, Jones", "b"))),
+        ('TRAVERSE person / "Smith, Jones" OUT', Traverse("person/Smith, Jones", direction="OUT")),
         ("LOOKUP [ a , b ]", Lookup(("a", "b"))),
         ("LOOKUP a, a", Lookup(("a",))),
         ('LOOKUP "say ""hello"""', Lookup(('say "hello"',))),
