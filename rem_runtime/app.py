@@ -9,7 +9,7 @@ import asyncio
 import contextlib
 import logging
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 
 import asyncpg
 from fastapi import FastAPI
@@ -96,8 +96,11 @@ def make_authenticator(settings: Settings) -> Authenticator:
             raise SettingsError("AUTH__MODE: OIDC is not available yet; set it to ApiKey (or Disabled on a laptop)")
 
 
-async def serve_api(settings: Settings) -> None:
-    """Serves until SIGTERM. A database that is away makes the pod unready, it does not end it."""
+async def serve_api(settings: Settings, *, listening: Callable[[str], None] | None = None) -> None:
+    """Serves until SIGTERM. A database that is away makes the pod unready, it does not end it.
+
+    `listening` is told the URL once connections are taken.
+    """
     started = time.perf_counter()
     if settings.otel.endpoint:
         raise SettingsError("OTEL__ENDPOINT: exporting traces is not available yet; unset it")
@@ -124,6 +127,8 @@ async def serve_api(settings: Settings) -> None:
                     "took_ms": round((time.perf_counter() - started) * 1000),
                 },
             )
+            if listening:
+                listening(listener.url)
             await serve([listener, monitoring], companions=[statistics.run()])
     log.info("api stopped", extra={"tenant": settings.tenant.name})
 

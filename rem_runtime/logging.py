@@ -9,6 +9,7 @@ import json
 import logging
 import sys
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 # What logging itself puts on a record; everything else came in through `extra`.
@@ -35,9 +36,9 @@ class JsonFormatter(logging.Formatter):
         return json.dumps(line, default=str)
 
 
-def configure_logging(level: str) -> None:
-    """Sends every logger of the process, the libraries' too, through the one handler."""
-    handler = logging.StreamHandler(sys.stderr)
+def configure_logging(level: str, *, file: Path | None = None) -> None:
+    """Sends every logger of the process, the libraries' too, through the one handler: standard error, or a file."""
+    handler = logging.FileHandler(file, encoding="utf-8") if file else logging.StreamHandler(sys.stderr)
     handler.setFormatter(JsonFormatter())
     root = logging.getLogger()
     root.handlers[:] = [handler]

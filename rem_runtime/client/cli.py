@@ -19,6 +19,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 from rem_runtime.client.api import RemClient
+from rem_runtime.client.dev import add_dev_command
 from rem_runtime.client.documents import Document, find_documents
 from rem_runtime.client.errors import ClientError, UsageError
 from rem_runtime.client.excerpt import printable
@@ -122,6 +123,7 @@ def _parser() -> argparse.ArgumentParser:
     shown.add_argument("--full", action="store_true", help="show whole passages, and all of them")
     shown.add_argument("--json", action="store_true", help="print the server's answer as JSON")
     ask.set_defaults(command=_ask)
+    add_dev_command(commands)
     return parser
 
 

@@ -3,5 +3,13 @@
 from __future__ import annotations
 
 
-class EmbeddedPostgresError(RuntimeError):
-    """The embedded PostgreSQL cannot be installed or started; the message says why and what helps."""
+class LaptopError(RuntimeError):
+    """Something that `rem dev` needs is missing or wrong; the message says what helps."""
+
+
+class EmbeddedPostgresError(LaptopError):
+    """The embedded PostgreSQL cannot be installed or started."""
+
+
+class DeclarationError(LaptopError):
+    """The YAML of a directory is not what a cluster would accept; the message has file and line."""

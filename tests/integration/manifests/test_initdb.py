@@ -11,7 +11,7 @@ import asyncpg
 import pytest
 import pytest_asyncio
 
-from rem_operator.manifests.initdb import post_init_application_sql
+from rem_crds.initdb import post_init_application_sql
 from rem_runtime.laptop.postgres import NOT_DURABLE, EmbeddedPostgres
 
 pytestmark = pytest.mark.postgres

@@ -1,4 +1,5 @@
-"""The SQL that a superuser runs once in a new database, before anybody else is in it.
+"""The SQL that a superuser runs once in a new database, before anybody else is in it: in a cluster through
+CloudNativePG, on a laptop by `rem dev`.
 
 It takes from PUBLIC what would let a read-only login step out of its own rows: changing the setting that says who asks,
 and functions that run SQL given as text. Only a superuser can do that, and CNPG gives nobody else one. The owner gets
@@ -12,7 +13,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from rem_crds.handoff import DATABASE_NAME, ROLE_OWNER
+from .handoff import DATABASE_NAME, ROLE_OWNER
 
 _SET_CONFIG: Final = "pg_catalog.set_config(text, text, boolean)"
 
