@@ -8,9 +8,17 @@ select
     has_database_privilege(current_database(), 'CREATE')
         and has_schema_privilege('public', 'CREATE') as may_create;
 
--- name: lock
--- Why: two schema Jobs at once would both create; the second waits, and then finds everything there.
-select pg_advisory_xact_lock(hashtextextended('rem schema', 0));
+-- name: try_lock
+-- Why: two schema Jobs at once would both create. Of the session: the indexes are built after the transaction.
+select pg_try_advisory_lock(hashtextextended('rem schema', 0));
+
+-- name: unlock
+-- Why: a connection may be used for something else afterwards.
+select pg_advisory_unlock(hashtextextended('rem schema', 0));
+
+-- name: give_way
+-- Why: whoever waits for a table here makes every reader of it wait behind them; sooner give up and try again.
+set local lock_timeout = '500ms';
 
 -- name: meta_exists
 -- Why: a database without our table is new.
@@ -21,10 +29,34 @@ select to_regclass('public.meta') is not null;
 select schema_version, min_reader, normaliser, tokeniser, chunker, definitions_hash from meta;
 
 -- name: write_meta
--- Why: says what was applied, after it was.
+-- Why: says what was applied, after it was. By which rules the rows are is for `rebuild` to say, once there are any.
 update meta
-set schema_version = $1, min_reader = $2, normaliser = $3, tokeniser = $4, chunker = $5, definitions_hash = $6,
-    applied_at = now();
+set schema_version = $1, min_reader = $2, definitions_hash = $6, applied_at = now(),
+    normaliser = case when schema_version = 0 then $3 else normaliser end,
+    tokeniser = case when schema_version = 0 then $4 else tokeniser end,
+    chunker = case when schema_version = 0 then $5 else chunker end;
+
+-- name: write_rules
+-- Why: a part of a rebuild is done.
+update meta
+set normaliser = case when $1::text = 'normaliser' then $2::integer else normaliser end,
+    tokeniser = case when $1 = 'tokeniser' then $2 else tokeniser end,
+    chunker = case when $1 = 'chunker' then $2 else chunker end;
+
+-- name: owners
+-- Why: a rebuild goes owner by owner.
+select array_agg(owner order by owner) from (
+    select owner from node union select owner from message union select owner from edge) o;
+
+-- name: missing_definitions
+-- Why: a view or function that somebody dropped is made again, though its text is the same.
+select exists (select from unnest($1::text[]) as v where to_regclass('public.' || v) is null)
+    or exists (
+        select from unnest($2::text[]) as f
+        where not exists (
+            select from pg_proc join unnest($3::text[]) as s on pronamespace = to_regnamespace(s) where proname = f)
+    )
+    or exists (select from unnest($3) as s where to_regnamespace(s) is null) as missing;
 
 -- name: missing_grants
 -- Why: a role that was dropped and made again has lost its rights, though the definitions are the same.
@@ -34,11 +66,16 @@ select exists (
 ) or exists (
     select from unnest($5::text[]) as t where not has_table_privilege($1::text, t, 'SELECT')
 ) or exists (
+    select from unnest($7::text[]) as t where not has_table_privilege($1::text, t, 'MAINTAIN')
+) or exists (
     select from unnest($4::text[]) as v, unnest(array[$1::text, $3::text]) as r
     where not has_table_privilege(r, v, 'SELECT')
 ) or exists (
     select from unnest(array[$1::text, $3::text]) as r
     where not has_database_privilege(r, current_database(), 'CONNECT')
+) or not has_database_privilege($1::text, current_database(), 'TEMPORARY')
+or exists (
+    select from unnest(array[$1::text, $3::text]) as r, unnest($6::text[]) as s where not has_schema_privilege(r, s, 'USAGE')
 ) as missing;
 
 -- name: set_config_rights
