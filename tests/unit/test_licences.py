@@ -38,6 +38,9 @@ PERMISSIVE = {
 # MPL-2.0 obliges whoever changes its files to publish those files; we ship both as they are published.
 WEAK_COPYLEFT = {"mpl-2.0", "mozilla public license 2.0 (mpl 2.0)"}
 ALLOWED_MPL = {"certifi", "tqdm"}
+# Read by hand where the metadata has words for no machine. pypdfium2 5.15: itself BSD-3-Clause or Apache-2.0; PDFium,
+# in its wheel, BSD-3-Clause with permissive parts (FreeType under its own licence, AGG 2.3, libpng, zlib, ICU, Abseil).
+READ_BY_HAND = {"pypdfium2": ["BSD-3-Clause", "Apache-2.0"]}
 # Only what builds or edits this checkout; hatchling adds it to an editable install, no image has one.
 NOT_SHIPPED = {"editables"}
 COPYLEFT = re.compile(r"\b(A|L)?GPL|GNU |SSPL|BUSL|Commons Clause|EUPL|CDDL|non-?commercial", re.IGNORECASE)
@@ -64,6 +67,8 @@ def closure(extra: str) -> frozenset[str]:
 def licences_of(name: str) -> list[str]:
     """What a distribution says of itself: its SPDX expression, else its field, else its classifiers."""
     about = metadata(name)
+    if name in READ_BY_HAND:
+        return READ_BY_HAND[name]
     if expression := about.get("License-Expression"):
         # Of an OR one may choose; of an AND all must do.
         choices = [re.split(r"\s+AND\s+", choice.strip("() ")) for choice in re.split(r"\s+OR\s+", expression)]

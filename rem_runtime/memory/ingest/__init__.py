@@ -2,5 +2,6 @@
 
 from rem_runtime.memory.ingest.document import Document
 from rem_runtime.memory.ingest.entity import EntityInput
+from rem_runtime.memory.ingest.file import FileInput, FileResult
 
-__all__ = ["Document", "EntityInput"]
+__all__ = ["Document", "EntityInput", "FileInput", "FileResult"]

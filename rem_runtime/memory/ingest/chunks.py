@@ -11,7 +11,7 @@ import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from rem_runtime.memory.ingest.markdown import Block
+from rem_runtime.memory.ingest.structure import Block
 
 HEADING_SEPARATOR = " > "
 # Beyond, a chunk is no passage for people any more, however few tokens it has: a word of 100 letters is one token.
@@ -74,7 +74,13 @@ def _pieces(text: str, block: Block, window: Window) -> Iterator[Block]:
     start = block.start
     while start < block.end:
         end = start + _fitting(text[start : block.end], window)
-        yield Block(start, end, block.headings, is_heading=block.is_heading and start == block.start)
+        yield Block(
+            start,
+            end,
+            block.headings,
+            is_heading=block.is_heading and start == block.start,
+            begins=block.begins and start == block.start,
+        )
         start = end
 
 
@@ -120,7 +126,11 @@ def _begins_new(piece: Block, group: list[Block], *, sizes: Mapping[Block, int],
     if not _fit_together([*group, piece], sizes, window):
         return True
     has_text = any(not one.is_heading for one in group)
-    return piece.is_heading and has_text and sum(sizes[one] for one in group) >= window.text_tokens // _SMALL_SHARE
+    return (
+        (piece.is_heading or piece.begins)
+        and has_text
+        and sum(sizes[one] for one in group) >= window.text_tokens // _SMALL_SHARE
+    )
 
 
 def _fit_together(group: list[Block], sizes: Mapping[Block, int], window: Window) -> bool:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field
+
+from rem_runtime.memory.models.json import JsonObject
 
 
 class Document(BaseModel):
@@ -17,9 +18,10 @@ class Document(BaseModel):
     """Where it comes from: a path or a URL."""
     content: str = Field(min_length=1)
     media_type: str = "text/markdown"
-    """text/markdown or text/plain."""
+    """What the content is: text/markdown, text/plain, text/html, text/csv, application/json, application/yaml,
+    message/rfc822, text/x-python, … (docs/ingest.md). Of what is not stored as it is, the text is read."""
     owner: str | None = None
     """Who it belongs to; null is the caller, '' the whole tenant."""
     timestamp: datetime | None = None
     """When it was written, if the sender knows better than its front matter."""
-    metadata: dict[str, Any] = Field(default_factory=dict)
+    metadata: JsonObject = Field(default_factory=dict)

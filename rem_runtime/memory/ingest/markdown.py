@@ -4,36 +4,18 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from itertools import pairwise
 
 from markdown_it import MarkdownIt
 from markdown_it.token import Token
 
+from rem_runtime.memory.ingest.structure import Block, Structure
+
+__all__ = ["Block", "Structure", "read_markdown", "read_plain"]
+
 _WIKI_LINK = re.compile(r"\[\[([^\[\]|#\n]+)(?:#[^\[\]|\n]*)?(?:\|[^\[\]\n]*)?\]\]")
 _LINE_END = re.compile(r"\r\n?|\n")  # markdown-it's lines; splitlines() knows more
 _PARAGRAPH_BREAK = re.compile(r"(?:[ \t]*\n){2,}")
-
-
-@dataclass(frozen=True, slots=True)
-class Block:
-    """A part of the text from `start` to `end` (characters); all blocks of a text, joined, are the text."""
-
-    start: int
-    end: int
-    headings: tuple[str, ...] = ()
-    """What it stands under, outermost first; a heading stands under those above it."""
-    is_heading: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class Structure:
-    """What the parser found. `links` are targets as written, `names` the targets of `[[…]]`."""
-
-    blocks: tuple[Block, ...]
-    title: str | None
-    links: tuple[str, ...]
-    names: tuple[str, ...]
 
 
 def read_markdown(text: str, start: int) -> Structure:
@@ -54,7 +36,7 @@ def read_plain(text: str, start: int) -> Structure:
     breaks = [start, *(m.end() for m in _PARAGRAPH_BREAK.finditer(text, start)), len(text)]
     bounds = sorted(set(breaks))
     blocks = tuple(Block(a, b) for a, b in pairwise(bounds))
-    return Structure(tuple(_front(start)) + blocks, None, (), ())
+    return Structure(tuple(_front(start)) + blocks)
 
 
 def _front(start: int) -> Iterator[Block]:

@@ -5,8 +5,9 @@ from __future__ import annotations
 import hashlib
 import json
 import posixpath
+import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 from urllib.parse import unquote, urlsplit
@@ -17,7 +18,9 @@ from rem_runtime.memory.ingest.clean import clean_json, clean_text
 from rem_runtime.memory.ingest.document import Document
 from rem_runtime.memory.ingest.entity import EntityInput
 from rem_runtime.memory.ingest.frontmatter import FrontMatter, split_front_matter
-from rem_runtime.memory.ingest.markdown import Structure, read_markdown, read_plain
+from rem_runtime.memory.ingest.markdown import read_plain
+from rem_runtime.memory.ingest.readers import has_front_matter, read_text
+from rem_runtime.memory.ingest.structure import Reading, Structure
 from rem_runtime.memory.keys import normalise_key, normalise_name
 from rem_runtime.memory.models import KINDS, InlineEdge
 
@@ -27,7 +30,8 @@ LIST_WEIGHT = 0.8
 LINK_WEIGHT = 0.5
 _MAX_LABEL = 300
 _MAX_EDGES = 5_000
-_READERS = {"text/markdown": read_markdown, "text/plain": read_plain}
+# In JSON: an escaped character that `clean_text` replaces, or a number that JSON has not.
+_UNCLEAN = re.compile(r"\\u|\\r|\ufffd|NaN|Infinity")
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,39 +51,61 @@ class Prepared:
     edges: tuple[InlineEdge, ...]
     chunks: tuple[Chunk, ...]
     content_hash: bytes
+    ends_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """What is known of a document beside its text: where it comes from, and what the sender says about it."""
+
+    uri: str
+    timestamp: datetime | None = None
+    metadata: Mapping[str, Any] = field(default_factory=dict)
 
 
 def prepare_document(document: Document, *, window: Window, rules: int) -> Prepared:
     """Take a document apart; `rules` is the chunker's version, so that a new one replaces what an old one cut."""
-    text = clean_text(document.content)
-    uri = clean_text(document.uri)
-    front, start = split_front_matter(text)
-    structure = _read(document.media_type, text, start)
-    stem = posixpath.splitext(_last_part(uri))[0] or uri
-    label = _short(front.title or structure.title or stem)
+    reading = read_text(document.content, uri=document.uri, media_type=document.media_type)
+    return prepare_read_document(document, reading, window=window, rules=rules)
+
+
+def prepare_read_document(document: Document, reading: Reading, *, window: Window, rules: int) -> Prepared:
+    """The same where it was read already."""
+    source = Source(document.uri, document.timestamp, document.metadata)
+    # As it was sent: a type with parameters is another document than one without, as it was in version 1.
+    return prepare_reading(replace(reading, media_type=document.media_type), source, window=window, rules=rules)
+
+
+def prepare_reading(reading: Reading, source: Source, *, window: Window, rules: int) -> Prepared:
+    """The same for what a reader made of a text or a file."""
+    text, structure = reading.text, reading.structure
+    if not text.strip():
+        raise InvalidInput("the document is empty; there is nothing to remember")
+    uri = clean_text(source.uri)
+    front = split_front_matter(text)[0] if has_front_matter(reading.media_type) else FrontMatter()
+    label = _label(front.title, structure.title, names_of_uri(uri)[0])
     edges = _document_edges(front, structure, uri)
     related = tuple(dict.fromkeys(edge.dst for edge in edges if edge.rel_type != LINK_RELATION))
-    timestamp = document.timestamp or front.timestamp
+    timestamp = source.timestamp or front.timestamp or structure.timestamp
     return Prepared(
         kind="resource",
         label=label,
         key=normalise_key(label),
-        names=_keys([stem, uri, posixpath.splitext(uri)[0], *front.aliases], beside=label),
+        names=_keys([*names_of_uri(uri), *front.aliases, *structure.aliases], beside=label),
         type=None,
-        data={"uri": uri, "media_type": document.media_type, "related_entities": related},
-        metadata=clean_json({**front.other, **document.metadata}),
-        tags=front.tags,
+        data={"uri": uri, "media_type": reading.media_type, "related_entities": related},
+        metadata=clean_json({**structure.metadata, **front.other, **source.metadata}),
+        tags=tuple(dict.fromkeys([*front.tags, *structure.tags])),
         starts_at=timestamp,
         edges=edges,
         chunks=tuple(cut_chunks(text, structure.blocks, label=label, window=window)),
-        content_hash=_hash([rules, text, document.media_type, uri, str(timestamp), document.metadata]),
+        content_hash=_hash([rules, text, reading.media_type, uri, str(timestamp), source.metadata]),
     )
 
 
 def prepare_entity(entity: EntityInput, *, window: Window, rules: int) -> Prepared:
     """Take an entity apart; without a description there is nothing to search."""
-    fields = clean_json(entity.model_dump(mode="json", exclude={"owner"}))
-    entity = EntityInput.model_validate(fields)
+    entity, content = _cleaned(entity)
     label = entity.label.strip()
     description = entity.description or ""
     chunks = (
@@ -99,17 +125,20 @@ def prepare_entity(entity: EntityInput, *, window: Window, rules: int) -> Prepar
         starts_at=None,
         edges=_unique(_normal(edge) for edge in entity.graph_edges),
         chunks=tuple(chunks),
-        content_hash=_hash([rules, fields]),
+        content_hash=_hash([rules, content]),
     )
 
 
-def _read(media_type: str, text: str, start: int) -> Structure:
-    if not text[start:].strip() and not text.strip():
-        raise InvalidInput("the document is empty; there is nothing to remember")
-    reader = _READERS.get(media_type.partition(";")[0].strip().lower())
-    if reader is None:
-        raise InvalidInput(f"media type {media_type!r} is not read; send one of {', '.join(_READERS)}")
-    return reader(text, start)
+def _cleaned(entity: EntityInput) -> tuple[EntityInput, str]:
+    """The entity as it can be stored, and its content as JSON; taken apart only where that shows something unclean."""
+    try:
+        content = entity.model_dump_json(exclude={"owner"})
+    except ValueError:  # half of a surrogate pair
+        content = "\\u"
+    if not _UNCLEAN.search(content):
+        return entity, content
+    entity = EntityInput.model_validate(clean_json(entity.model_dump(exclude={"owner"})))
+    return entity, entity.model_dump_json(exclude={"owner"})
 
 
 def _document_edges(front: FrontMatter, structure: Structure, uri: str) -> tuple[InlineEdge, ...]:
@@ -124,7 +153,12 @@ def _document_edges(front: FrontMatter, structure: Structure, uri: str) -> tuple
         for target in [*(resolve_link(link, uri) for link in structure.links), *structure.names]
         if target and len(target) <= 500 and _has_key(target) and normalise_key(target) != normalise_key(uri)
     ]
-    return _unique([*listed, *linked])
+    tied = [
+        InlineEdge(dst=tie.label[:500], rel_type=tie.relation, weight=LIST_WEIGHT, properties=dict(tie.properties))
+        for tie in structure.ties
+        if _has_key(tie.label)
+    ]
+    return _unique([*listed, *tied, *linked])
 
 
 def resolve_link(target: str, base: str) -> str | None:
@@ -168,6 +202,8 @@ def _normal(edge: InlineEdge) -> InlineEdge:
     kind = edge.dst_kind or None
     if kind is not None and kind not in KINDS:
         raise InvalidInput(f"dst_kind {kind!r} is not one of {', '.join(KINDS)}")
+    if (rel, kind) == (edge.rel_type, edge.dst_kind):
+        return edge
     return edge.model_copy(update={"rel_type": rel, "dst_kind": kind})
 
 
@@ -185,11 +221,18 @@ def _has_key(label: str) -> bool:
     return True
 
 
-def _short(label: str) -> str:
-    one_line = " ".join(label.split())
-    if not one_line or not _has_key(one_line):
-        raise InvalidInput(f"the document's label {label!r} has no letter or digit; give it a title")
+def _label(*candidates: str | None) -> str:
+    """The first that can be a name: a title of dashes alone is none."""
+    lines = [" ".join(candidate.split()) for candidate in candidates if candidate]
+    one_line = next((line for line in lines if _has_key(line)), None)
+    if one_line is None:
+        raise InvalidInput(f"the document's label {lines[-1:]} has no letter or digit; give it a title")
     return one_line if len(one_line) <= _MAX_LABEL else one_line[: _MAX_LABEL - 1] + "…"
+
+
+def names_of_uri(uri: str) -> tuple[str, str, str]:
+    """What a document is called by where it comes from: its stem, the uri, and the uri without its extension."""
+    return posixpath.splitext(_last_part(uri))[0] or uri, uri, posixpath.splitext(uri)[0]
 
 
 def _last_part(uri: str) -> str:

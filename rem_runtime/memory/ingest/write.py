@@ -1,6 +1,7 @@
-"""One node into the database, in one transaction: readers see the old or the new whole.
+"""One node or message into the database, in one transaction: readers see the old or the new whole.
 
-Who calls has prepared and embedded everything; nothing here takes longer than the statements.
+Who calls has prepared everything, and embedded it where the embedder is of this process (`Embedder.inline`); without
+vectors a job is queued in the same transaction. The only place that writes chunks, postings and vectors of one thing.
 """
 
 from __future__ import annotations
@@ -13,9 +14,11 @@ from uuid import UUID
 import asyncpg
 
 from rem_runtime.memory.embedding.embedder import Vectors
+from rem_runtime.memory.ingest.chunks import Chunk
 from rem_runtime.memory.ingest.prepared import Prepared
 from rem_runtime.memory.keys import fuzzy_text, normalise_key
 from rem_runtime.memory.models import InlineEdge
+from rem_runtime.memory.pool import half_vectors
 from rem_runtime.memory.statements import load_statements
 
 SQL = load_statements(Path(__file__).parent / "sql" / "write.sql")
@@ -39,42 +42,92 @@ class Place:
     model_id: int
 
 
-async def write_node(conn: asyncpg.Connection, node: Prepared, vectors: Vectors, place: Place) -> Written:
+async def write_node(conn: asyncpg.Connection, node: Prepared, vectors: Vectors | None, place: Place) -> Written:
     """Create or replace the node of this identity; nothing is written where the content is the same."""
     async with conn.transaction():
-        identity = node.data["uri"] if node.kind == "resource" else node.key
-        await conn.execute(SQL["lock_identity"], place.owner, node.kind, identity)
-        found = await conn.fetchrow(SQL[f"find_{node.kind}"], place.owner, identity)
+        await conn.execute(SQL["lock_identity"], place.owner, node.kind, identity_of(node))
+        found = await _find(conn, node, place)
         if found is not None and found["content_hash"] == node.content_hash:
             return Written(found["id"], created=False, unchanged=True)
-        node_id = await _insert(conn, node, place) if found is None else found["id"]
-        if found is not None:
-            await _clear(conn, node, node_id, place)
-        await _write_names(conn, node, node_id, place)
-        await _write_edges(conn, node.edges, node_id, place)
-        if node.chunks:
-            await _write_chunks(conn, node, vectors, node_id=node_id, place=place)
+        if found is None:
+            node_id = await _insert(conn, node, place)
+            await _write_names(conn, node, node_id, place)
+            await _write_edges(conn, node.edges, node_id, place)
+            await _write_chunks(conn, node.chunks, vectors, node_id=node_id, place=place)
+        else:
+            node_id = found["id"]
+            await replace_node(conn, node_id, node, vectors, place)
     return Written(node_id, created=found is None, unchanged=False)
+
+
+async def replace_node(
+    conn: asyncpg.Connection,
+    node_id: UUID,
+    node: Prepared,
+    vectors: Vectors | None,
+    place: Place,
+    *,
+    chunks: bool = True,
+    edges: bool = True,
+) -> None:
+    """Bring a node that the caller has locked to new fields and names; its chunks and edges stay where it says so."""
+    await conn.execute(
+        SQL["update_node"], node_id, place.owner, node.type, node.key, node.label, node.data, node.metadata,
+        list(node.tags), node.starts_at, node.ends_at, fuzzy_text(node.key), node.content_hash,
+    )  # fmt: skip
+    await conn.execute(SQL["delete_names"], node_id, place.owner)
+    await _write_names(conn, node, node_id, place)
+    if edges:
+        kept = [(edge.rel_type, normalise_key(edge.dst), edge.dst_kind or "") for edge in node.edges]
+        await conn.execute(SQL["delete_edges"], node_id, place.owner, *_columns(kept, 3))
+        await _write_edges(conn, node.edges, node_id, place)
+    if chunks:
+        await write_node_chunks(conn, node_id, node.chunks, vectors, place)
+
+
+async def write_node_chunks(
+    conn: asyncpg.Connection, node_id: UUID, chunks: Sequence[Chunk], vectors: Vectors | None, place: Place
+) -> None:
+    """Replace what a node is searched by; the caller has locked it."""
+    await conn.execute(SQL["delete_postings"], node_id, place.owner)
+    await conn.execute(SQL["delete_chunks"], node_id, place.owner)
+    await _write_chunks(conn, chunks, vectors, node_id=node_id, place=place)
+
+
+async def write_message_chunks(
+    conn: asyncpg.Connection, message_id: UUID, chunks: Sequence[Chunk], vectors: Vectors | None, place: Place
+) -> None:
+    """Replace what a stored message is searched by."""
+    async with conn.transaction():
+        await conn.execute(SQL["delete_message_postings"], message_id, place.owner)
+        await conn.execute(SQL["delete_message_chunks"], message_id, place.owner)
+        if chunks:
+            await conn.execute(
+                SQL["insert_message_chunks"], message_id, place.owner, *_chunk_columns(chunks, vectors, place)
+            )
+
+
+def identity_of(node: Prepared) -> str:
+    """What tells it from the other nodes of its owner and kind; of two with the same one is replaced by the other."""
+    if node.kind in {"resource", "file"}:
+        return str(node.data["uri"])
+    if node.kind == "moment" and node.starts_at is not None:
+        return f"{node.key}{chr(31)}{node.starts_at.isoformat()}"
+    return node.key
+
+
+async def _find(conn: asyncpg.Connection, node: Prepared, place: Place) -> asyncpg.Record | None:
+    if node.kind == "moment":
+        return await conn.fetchrow(SQL["find_moment"], place.owner, node.key, node.starts_at)
+    return await conn.fetchrow(SQL[f"find_{node.kind}"], place.owner, identity_of(node))
 
 
 async def _insert(conn: asyncpg.Connection, node: Prepared, place: Place) -> UUID:
     node_id: UUID = await conn.fetchval(
         SQL["insert_node"], place.tenant, place.owner, node.kind, node.type, node.key, node.label, node.data,
-        node.metadata, list(node.tags), node.starts_at, fuzzy_text(node.key), node.content_hash,
+        node.metadata, list(node.tags), node.starts_at, node.ends_at, fuzzy_text(node.key), node.content_hash,
     )  # fmt: skip
     return node_id
-
-
-async def _clear(conn: asyncpg.Connection, node: Prepared, node_id: UUID, place: Place) -> None:
-    """The new fields, and nothing left of what hangs on the old ones."""
-    await conn.execute(
-        SQL["update_node"], node_id, place.owner, node.type, node.key, node.label, node.data, node.metadata,
-        list(node.tags), node.starts_at, fuzzy_text(node.key), node.content_hash,
-    )  # fmt: skip
-    for statement in ("delete_postings", "delete_chunks", "delete_names"):
-        await conn.execute(SQL[statement], node_id, place.owner)
-    kept = [(edge.rel_type, normalise_key(edge.dst), edge.dst_kind or "") for edge in node.edges]
-    await conn.execute(SQL["delete_edges"], node_id, place.owner, *_columns(kept, 3))
 
 
 async def _write_names(conn: asyncpg.Connection, node: Prepared, node_id: UUID, place: Place) -> None:
@@ -97,19 +150,21 @@ async def _write_edges(conn: asyncpg.Connection, edges: Sequence[InlineEdge], no
 
 
 async def _write_chunks(
-    conn: asyncpg.Connection, node: Prepared, vectors: Vectors, *, node_id: UUID, place: Place
+    conn: asyncpg.Connection, chunks: Sequence[Chunk], vectors: Vectors | None, *, node_id: UUID, place: Place
 ) -> None:
-    headings = [chunk.heading for chunk in node.chunks]
-    texts = [chunk.text for chunk in node.chunks]
-    numbers = list(range(len(texts)))
-    await conn.execute(
-        SQL["insert_chunks"], node_id, place.owner, numbers, headings, texts, place.model_id, vector_texts(vectors)
-    )
+    if chunks:
+        await conn.execute(SQL["insert_chunks"], node_id, place.owner, *_chunk_columns(chunks, vectors, place))
 
 
-def vector_texts(vectors: Vectors) -> list[str]:
-    """Vectors as pgvector reads them."""
-    return ["[" + ",".join(f"{x:.6g}" for x in vector) + "]" for vector in vectors.tolist()]
+def _chunk_columns(chunks: Sequence[Chunk], vectors: Vectors | None, place: Place) -> list[object]:
+    """The arguments after the thing and its owner, for nodes and messages alike."""
+    return [
+        list(range(len(chunks))),
+        [chunk.heading for chunk in chunks],
+        [chunk.text for chunk in chunks],
+        place.model_id,
+        [] if vectors is None else half_vectors(vectors),
+    ]
 
 
 def _columns(rows: Sequence[Sequence[object]], width: int) -> list[list[object]]:

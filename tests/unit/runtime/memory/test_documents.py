@@ -137,7 +137,9 @@ def test_an_empty_document_is_refused(content: str) -> None:
 
 
 def test_another_media_type_is_refused() -> None:
-    with pytest.raises(InvalidInput, match="text/markdown, text/plain"):
+    with pytest.raises(InvalidInput, match="text/markdown, text/plain, text/html"):
+        prepare("x", media_type="application/x-unheard-of")
+    with pytest.raises(InvalidInput, match="send it as a file"):
         prepare("x", media_type="application/pdf")
 
 
