@@ -44,6 +44,8 @@ def post_init_application_sql() -> list[str]:
     return [
         f"REVOKE EXECUTE ON FUNCTION {_SET_CONFIG} FROM PUBLIC",
         f"GRANT EXECUTE ON FUNCTION {_SET_CONFIG} TO {ROLE_OWNER} WITH GRANT OPTION",
+        # So that the role of SQL mode can be kept from filling the disk; a superuser's setting otherwise.
+        f"GRANT SET ON PARAMETER temp_file_limit TO {ROLE_OWNER} WITH GRANT OPTION",
         *(f"REVOKE EXECUTE ON FUNCTION pg_catalog.{function} FROM PUBLIC" for function in _RUN_TEXT),
         f"REVOKE CONNECT, TEMPORARY ON DATABASE {DATABASE_NAME} FROM PUBLIC",
         f"GRANT CONNECT, TEMPORARY ON DATABASE {DATABASE_NAME} TO {ROLE_OWNER} WITH GRANT OPTION",

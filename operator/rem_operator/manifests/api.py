@@ -27,6 +27,7 @@ from rem_operator.manifests.pods import (
     scratch_volume,
     secret_volume,
     settings_from,
+    sql_login_env,
 )
 from rem_operator.names import name_of_api, name_of_api_key
 
@@ -118,6 +119,7 @@ def _env(t: TenantInputs) -> list[dict[str, Any]]:
     keys = [literal_env(handoff.ENV_AUTH_KEYS_FILE, handoff.API_KEY_FILE_PATH)] if _has_keys(t) else []
     return [
         *postgres_env(t, as_owner=False),
+        *sql_login_env(t),
         *pod_ip_env(handoff.ENV_API_HOST, handoff.ENV_METRICS_HOST),
         *keys,
         *cloud_env(t),

@@ -9,11 +9,11 @@ from __future__ import annotations
 from typing import Any, Final
 
 from rem_crds import handoff
+from rem_crds.initdb import post_init_application_sql
 from rem_crds.v1alpha1.effective import EffectiveScheduling
 from rem_operator.children import Child
 from rem_operator.manifests.connections import PARAMETER, max_connections
 from rem_operator.manifests.identity import role_annotations
-from rem_crds.initdb import post_init_application_sql
 from rem_operator.manifests.inputs import TenantInputs
 from rem_operator.manifests.labels import labels_of, selector_of
 from rem_operator.manifests.pods import placement, resource_requirements

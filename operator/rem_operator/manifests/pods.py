@@ -13,7 +13,13 @@ from rem_crds import handoff
 from rem_crds.v1alpha1.effective import EffectiveResources, EffectiveScheduling
 from rem_crds.v1alpha1.workload import EnvVar, is_reserved_variable
 from rem_operator.manifests.inputs import TenantInputs
-from rem_operator.names import name_of_app_role, name_of_config, name_of_owner_secret, name_of_secrets
+from rem_operator.names import (
+    name_of_app_role,
+    name_of_config,
+    name_of_owner_secret,
+    name_of_secrets,
+    name_of_sql_role,
+)
 
 # User and group of the runtime image; numeric, or the kubelet cannot tell that it is not root.
 _RUNTIME_USER: Final = 65532
@@ -76,6 +82,15 @@ def postgres_env(t: TenantInputs, *, as_owner: bool) -> list[dict[str, Any]]:
         _from_secret(handoff.ENV_POSTGRES_DATABASE, owner_secret, "dbname"),
         _from_secret(handoff.ENV_POSTGRES_USER, login_secret, "username"),
         _from_secret(handoff.ENV_POSTGRES_PASSWORD, login_secret, "password"),
+    ]
+
+
+def sql_login_env(t: TenantInputs) -> list[dict[str, Any]]:
+    """How the API enters the database for SQL mode: a login that reads views alone."""
+    secret = name_of_sql_role(t.name)
+    return [
+        _from_secret(handoff.ENV_POSTGRES_SQL_USER, secret, "username"),
+        _from_secret(handoff.ENV_POSTGRES_SQL_PASSWORD, secret, "password"),
     ]
 
 

@@ -131,7 +131,8 @@ def rollout_hash(facts: TenantFacts, *, config: Mapping[str, str], deployment: s
 def consumed_secrets(facts: TenantFacts) -> list[str]:
     """Every Secret that API and worker pods read."""
     name = facts.name
-    consumed = [names.name_of_owner_secret(name), names.name_of_app_role(name), names.name_of_api_key(name)]
+    logins = [names.name_of_owner_secret(name), names.name_of_app_role(name), names.name_of_sql_role(name)]
+    consumed = [*logins, names.name_of_api_key(name)]
     if facts.effective.secrets is not None:
         consumed.append(names.name_of_secrets(name))
     credentials = facts.effective.identity.credentials_secret_ref

@@ -95,12 +95,23 @@ def test_a_missing_secret_rolls_nothing_until_there_is_a_new_one(up: Any) -> Non
 
 def test_secrets_that_pods_do_not_read_roll_nothing(up: Any) -> None:
     before = hashed(up)
-    up.secret("acme-db-role-sql", password="new")
+    up.secret("acme-somebody-elses", password="new")
     assert hashed(up) == before
 
 
+def test_a_new_password_of_sql_mode_rolls_the_pods(up: Any) -> None:
+    before = hashed(up)
+    up.secret("acme-db-role-sql", password="new")
+    assert hashed(up) != before
+
+
 def test_which_secrets_are_consumed(world: Any, secrets_spec: Callable[..., Any]) -> None:
-    assert consumed_secrets(world.facts()) == ["acme-api-key", "acme-db-app", "acme-db-role-app"]
+    assert consumed_secrets(world.facts()) == [
+        "acme-api-key",
+        "acme-db-app",
+        "acme-db-role-app",
+        "acme-db-role-sql",
+    ]
     world.spec |= {"secrets": secrets_spec("A"), "identity": {"credentialsSecretRef": {"name": "cloud"}}}
     assert set(consumed_secrets(world.facts())) >= {"acme-secrets", "cloud"}
 
