@@ -29,6 +29,11 @@ class Embedder(Protocol):
         """The window: tokens of one text, special ones included. What is beyond is not seen."""
         ...
 
+    @property
+    def inline(self) -> bool:
+        """Whether it is of this process, so that a write waits for its vectors; else a job makes them."""
+        ...
+
     def token_ends(self, text: str) -> Sequence[int]:
         """For each token of the text, special ones left out, the character after it. Not cut at the window."""
         ...

@@ -6,14 +6,16 @@ import asyncio
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
-import onnxruntime
-from tokenizers import Tokenizer
 
 from rem_runtime.memory.embedding.embedder import Vectors
 from rem_runtime.memory.embedding.files import GRAPH_FILE, TOKENIZER_FILE, EmbedderDescription, read_description
 from rem_runtime.memory.errors import EmbedderError
+
+if TYPE_CHECKING:
+    import onnxruntime
 
 
 class MiniLM:
@@ -24,6 +26,8 @@ class MiniLM:
     """
 
     def __init__(self, directory: Path, description: EmbedderDescription, *, threads: int) -> None:
+        from tokenizers import Tokenizer  # noqa: PLC0415 - as onnxruntime below
+
         self._description = description
         self._tokenizer = Tokenizer.from_file(str(directory / TOKENIZER_FILE))
         self._cutting = Tokenizer.from_file(str(directory / TOKENIZER_FILE))
@@ -46,6 +50,11 @@ class MiniLM:
     def max_tokens(self) -> int:
         """The window, the two special tokens included."""
         return self._description.max_tokens
+
+    @property
+    def inline(self) -> bool:
+        """Its vectors take milliseconds, and no network."""
+        return True
 
     def token_ends(self, text: str) -> list[int]:
         """For each token of the text the character after it."""
@@ -84,6 +93,8 @@ def load_embedder(directory: Path, *, threads: int = 2) -> MiniLM:
 
 
 def _open_session(graph: Path) -> onnxruntime.InferenceSession:
+    import onnxruntime  # noqa: PLC0415 - 60 MB that a process with an endpoint does not pay for
+
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = 1
     options.inter_op_num_threads = 1
