@@ -59,6 +59,8 @@ class Hit(Answer):
     label: str
     ref: str | None = None
     """LOOKUP and TRAVERSE: the reference of the query that led here, as it was written."""
+    alias: str | None = None
+    """FUZZY alone: the name that is like the one asked for, where it is another than the label; as a key."""
     node: Node | None = Field(default=None, discriminator="kind")
     message_id: UUID | None = None
     session_id: UUID | None = None
@@ -106,3 +108,12 @@ class IngestResult(Answer):
     created: bool
     unchanged: bool
     """The same content was there already, and nothing was written."""
+
+
+class IngestFailure(Answer):
+    """Why a document of several was not stored; the others were."""
+
+    index: int
+    """Its place in the list, from 0."""
+    uri: str
+    error: str

@@ -25,9 +25,7 @@ def normalise_key(label: str) -> str:
     So C, C++ and C# differ, and "Sarah Chen", "sarah_chen" and "sarah-chen" do not. Dashes of every length are `-`,
     curly quotes are straight, invisible characters are nothing. Raises InvalidInput where nothing is left.
     """
-    folded = unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", label).casefold()).translate(_QUOTES)
-    visible = "".join(_plain(character) for character in folded)
-    key = _SEPARATORS.sub("-", visible).strip("-")
+    key = _SEPARATORS.sub("-", _visible(label)).strip("-")
     if not key:
         raise InvalidInput(f"a label needs at least one letter, digit or sign; {label!r} has none")
     if len(key.encode()) > MAX_KEY_BYTES:
@@ -43,6 +41,14 @@ def normalise_name(name: str) -> str:
 def fuzzy_text(key: str) -> str:
     """What FUZZY compares: the key as words. A column of its own, since a trigram index on the key hijacks equality."""
     return key.replace("-", " ")
+
+
+def _visible(label: str) -> str:
+    """The label folded, without what cannot be seen, dashes and quotes plain."""
+    if label.isascii() and label.isprintable():
+        return label.lower()  # what the rest comes to, in a tenth of the time
+    folded = unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", label).casefold()).translate(_QUOTES)
+    return "".join(_plain(character) for character in folded)
 
 
 def _plain(character: str) -> str:

@@ -6,10 +6,6 @@ select 1;
 -- Why: a runtime that is older than the tables need must not serve, nor one that is newer than the tables are.
 select schema_version, min_reader from meta;
 
--- name: active_model
--- Why: a query uses the vectors of one model only.
-select id, name, dimensions from embedding_model where active;
-
 -- name: kind_of
 -- Why: an id of another kind, or of somebody else, is not there.
 select kind from node where id = $2 and owner in ('', $1) and deleted_at is null;

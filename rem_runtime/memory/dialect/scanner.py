@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from functools import cache
 from typing import NoReturn
 
 from rem_runtime.memory.errors import DialectError
@@ -20,7 +21,14 @@ _FIELD = re.compile(r"[^\W\d]\w*(?:\.[\w-]+)*")
 _NUMBER = re.compile(r"-?(?:\d{1,15}(?:\.\d{1,15})?|\.\d{1,15})(?=[\s,)]|$)", re.ASCII)
 _INTEGER = re.compile(r"\d{1,15}(?=\s|$)", re.ASCII)
 _VALUE = re.compile(r"[^\s,()\"']+")
+_BLANK = re.compile(r"[^\S\n]*")
 _QUOTES = "\"'"
+
+
+@cache
+def _word_pattern(stop: str) -> re.Pattern[str]:
+    """A word up to white space or one of the characters in `stop`."""
+    return re.compile(rf"[^\s{re.escape(stop)}]+")
 
 
 class Scanner:
@@ -168,12 +176,13 @@ class Scanner:
 
     def _words(self, stop: str) -> str:
         start = end = self.position
+        word = _word_pattern(stop)
         while not self.at_end and not self.clause():
-            match = re.compile(rf"[^\s{re.escape(stop)}]+").match(self.text, self.position)
+            match = word.match(self.text, self.position)
             if match is None:
                 break
             end = self.position = match.end()
-            blank = re.compile(r"[^\S\n]*").match(self.text, self.position)
+            blank = _BLANK.match(self.text, self.position)
             assert blank is not None
             self.position = blank.end()
             if self.text[self.position : self.position + 1] in {"\n", *stop}:

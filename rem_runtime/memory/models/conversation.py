@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Literal
 from uuid import UUID
 
 from pydantic import Field
 
 from rem_runtime.memory.models.core import CoreModel, Model
+from rem_runtime.memory.models.json import JsonObject, JsonValue
 
 
 class ToolCall(Model):
@@ -15,8 +16,8 @@ class ToolCall(Model):
 
     id: str
     name: str
-    arguments: dict[str, Any] = Field(default_factory=dict)
-    result: Any = None
+    arguments: JsonObject = Field(default_factory=dict)
+    result: JsonValue = None
 
 
 class Session(CoreModel):

@@ -8,6 +8,8 @@ from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from rem_runtime.memory.models.json import JsonObject
+
 
 class Model(BaseModel):
     """The base of everything stored: frozen, unknown fields of newer rows ignored."""
@@ -33,7 +35,7 @@ class InlineEdge(Model):
     """The destination's kind, where the same label may name several."""
     weight: float = Field(default=0.5, ge=0, le=1)
     """How strong; the strongest are followed first."""
-    properties: dict[str, Any] = Field(default_factory=dict)
+    properties: JsonObject = Field(default_factory=dict)
     """Anything else about the connection."""
     valid: Validity | None = None
     """When it holds; null is always."""

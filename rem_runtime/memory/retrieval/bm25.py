@@ -7,18 +7,26 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-# The most that a term's weight is multiplied by: (k1 + 1) with k1 = 1.2, as in search.sql.
-SATURATION = 2.2
+# BM25's constants, as in search.sql: how soon repetition stops counting, and how much length does.
+K1 = 1.2
+B = 0.75
 
 
 @dataclass(frozen=True, slots=True)
 class Terms:
-    """Terms with their weights, the rarest first, and how many postings each has."""
+    """Terms with the most that each can add to a score, the rarest first, and how many postings each has."""
 
-    terms: tuple[str, ...]
-    weights: tuple[float, ...]
-    frequencies: tuple[int, ...]
-    mean_length: float
+    terms: tuple[str, ...] = ()
+    weights: tuple[float, ...] = ()
+    frequencies: tuple[int, ...] = ()
+    mean_length: float = 1.0
+    mass: float = 0.0
+    """The most that the question's words could give, those that occur nowhere included."""
+
+    @property
+    def length_factor(self) -> float:
+        """What a chunk's length is multiplied by in the denominator."""
+        return K1 * B / self.mean_length
 
     def split(self, most_postings: int) -> int:
         """How many of the terms have at most so many postings together; at least one."""
@@ -31,17 +39,20 @@ class Terms:
 
     def bound(self, start: int) -> float:
         """The most that the terms from `start` on can add to a score."""
-        return SATURATION * sum(self.weights[start:])
+        return sum(self.weights[start:])
 
 
-def weigh(rows: Sequence[Mapping[str, Any]]) -> Terms:
-    """The terms that occur at all, by the statement `weigh`'s rows."""
-    known = sorted((row for row in rows if row["df"]), key=lambda row: (row["df"], row["term"]))
+def weigh(row: Mapping[str, Any]) -> Terms:
+    """The terms that occur at all, by the row of the statement `opening`."""
+    columns = zip(row["dfs"] or (), row["terms"] or (), row["times"] or (), strict=True)
+    asked = sorted(columns)
+    known = [term for term in asked if term[0]]
     return Terms(
-        terms=tuple(row["term"] for row in known),
-        weights=tuple(row["times"] * _rarity(row["df"], row["chunks"]) for row in known),
-        frequencies=tuple(row["df"] for row in known),
-        mean_length=max((row["mean_len"] for row in known), default=1.0) or 1.0,
+        terms=tuple(term for _, term, _ in known),
+        weights=tuple(times * (K1 + 1) * _rarity(df, row["chunks"]) for df, _, times in known),
+        frequencies=tuple(df for df, _, _ in known),
+        mean_length=row["mean_len"] or 1.0,
+        mass=sum(times * (K1 + 1) * _rarity(df, row["chunks"]) for df, _, times in asked),
     )
 
 

@@ -8,20 +8,20 @@ from typing import cast
 from rem_runtime.memory.answers import QueryAnswer, Verb
 from rem_runtime.memory.dialect import parse, render
 from rem_runtime.memory.dialect.ast import Fuzzy, Lookup, Query, Search, Sql, Traverse
-from rem_runtime.memory.errors import NotAvailable
 from rem_runtime.memory.memo import memo_of
 from rem_runtime.memory.retrieval.lookup import fuzzy, lookup
 from rem_runtime.memory.retrieval.parts import Asking, Outcome
 from rem_runtime.memory.retrieval.search import search
 from rem_runtime.memory.retrieval.traverse import traverse
+from rem_runtime.memory.sql.verb import sql
 
 
 async def answer_query(text: str, asking: Asking) -> QueryAnswer:
-    """Parse, execute, report; raises DialectError, NotAvailable, InvalidInput."""
+    """Parse, execute, report; raises DialectError, NotAvailable, NotPermitted, InvalidInput."""
     start = perf_counter()
     query = parse(text)
     parsed = perf_counter()
-    outcome = await _execute(query, asking)
+    outcome = await _execute(query, asking, text)
     total = perf_counter() - start
     normal = render(query)
     return QueryAnswer(
@@ -30,12 +30,13 @@ async def answer_query(text: str, asking: Asking) -> QueryAnswer:
         defaults=outcome.defaults,
         took_ms={"parse": round((parsed - start) * 1000, 3), **outcome.took_ms, "total": round(total * 1000, 3)},
         results=tuple(outcome.hits),
-        memo=memo_of(normal, outcome.hits),
+        rows=outcome.rows,
+        memo=memo_of(normal, outcome.hits, rows=None if outcome.rows is None else len(outcome.rows)),
         notes=tuple(outcome.notes),
     )
 
 
-async def _execute(query: Query, asking: Asking) -> Outcome:
+async def _execute(query: Query, asking: Asking, text: str) -> Outcome:
     match query:
         case Lookup():
             return await lookup(query, asking)
@@ -46,4 +47,4 @@ async def _execute(query: Query, asking: Asking) -> Outcome:
         case Traverse():
             return await traverse(query, asking)
         case Sql():
-            raise NotAvailable("SQL mode is not available in this version; ask with LOOKUP, FUZZY, SEARCH or TRAVERSE")
+            return await sql(query, asking, offset=text.rindex(query.text))

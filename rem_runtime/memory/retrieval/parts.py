@@ -12,6 +12,7 @@ import asyncpg
 
 from rem_runtime.memory.answers import Hit
 from rem_runtime.memory.embedding.embedder import Embedder
+from rem_runtime.memory.sql.mode import SqlMode
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,6 +23,9 @@ class Asking:
     embedder: Embedder
     model_id: int
     user: str
+    scopes: frozenset[str] = frozenset()
+    sql: SqlMode | None = None
+    """None: SQL mode is off."""
 
 
 @dataclass(slots=True)
@@ -29,6 +33,7 @@ class Outcome:
     """What a verb's module fills: results, what it took for granted, what must be said, how long each part took."""
 
     hits: list[Hit] = field(default_factory=list)
+    rows: tuple[dict[str, Any], ...] | None = None
     defaults: dict[str, Any] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
     took_ms: dict[str, float] = field(default_factory=dict)

@@ -68,11 +68,9 @@ def split_kinds(names: Sequence[str]) -> tuple[list[str] | None, list[str] | Non
 
 def _readings(ref: str) -> list[tuple[str, str]]:
     before, slash, after = ref.partition("/")
-    readings = [("", ref)]
-    qualifier = normalise_name(before)
-    if slash and qualifier and after.strip("/_- \t"):
-        readings.append((_PLURALS.get(qualifier, qualifier), after))
-    return readings
+    if slash and after.strip("/_- \t") and (qualifier := normalise_name(before)):
+        return [("", ref), (_PLURALS.get(qualifier, qualifier), after)]
+    return [("", ref)]
 
 
 def _preferred(rows: list[Row]) -> list[Row]:

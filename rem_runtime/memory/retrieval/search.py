@@ -1,71 +1,95 @@
-"""SEARCH: BM25 over postings and distances over vectors, fused; one row per thing, with its best passages."""
+"""SEARCH: BM25 over postings and distances over vectors, fused; one row per thing, with its best passages.
+
+While the question is embedded, its words are looked up. All statements are of one snapshot: an answer is of one moment.
+"""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Iterable, Mapping
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 from uuid import UUID
 
 import asyncpg
 
-from rem_runtime.memory.answers import Hit, Passage
 from rem_runtime.memory.dialect.ast import Search
-from rem_runtime.memory.ingest.write import vector_texts
+from rem_runtime.memory.embedding.embedder import Vectors
+from rem_runtime.memory.errors import EmbedderError, EmbedderUnavailable
 from rem_runtime.memory.retrieval.bm25 import Terms, is_exact, weigh
-from rem_runtime.memory.retrieval.bodies import fetch_nodes
-from rem_runtime.memory.retrieval.filters import Filter, filter_of
-from rem_runtime.memory.retrieval.fusion import fuse, group_chunks
+from rem_runtime.memory.retrieval.filters import ALL_KINDS, Filter, filter_of
+from rem_runtime.memory.retrieval.fusion import fuse
 from rem_runtime.memory.retrieval.parts import Asking, Outcome
-from rem_runtime.memory.retrieval.references import MESSAGE_KIND
+from rem_runtime.memory.retrieval.passages import fetch_hits
 from rem_runtime.memory.statements import load_statements
 
 SQL = load_statements(Path(__file__).parent / "sql" / "search.sql")
 
 DEFAULT_LIMIT = 10
-MAX_PASSAGES = 3
+EMBED_SECONDS = 5.0  # a connection waits for it, and whoever asked
 # Up to here distances are computed one by one: exact, and faster than an index that has to skip what a filter drops.
-EXACT_ROWS = 3_000
-ARM_ROWS = 100  # chunks that each arm brings; a thing may have several
-LEADING_POSTINGS = 5_000
+EXACT_ROWS = 5_000
+ARM_ROWS = 100  # chunks that the words bring; a thing may have several
+NEAR_ROWS = 50  # chunks that the vectors bring; behind a filter each is ten that were looked at
+LEADING_POSTINGS = 10_000
 LEADING_BEST = 500
+LEADING_BEST_FILTERED = 200  # each is tested, and those before it that did not pass
+MOST_LAG = 1_000  # as far as it is counted
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class _Question:
-    """One search, with everything its statements need."""
+    """One search: what its statements need, and what they have found."""
 
-    text: str
-    filter: Filter
     asking: Asking
     conn: asyncpg.Connection
     outcome: Outcome
+    filter: Filter
+    mode: str
     wanted: int
-    ids: list[int] | None
+    terms: Terms = field(default_factory=Terms)
+    ids: list[int] | None = None
     """All chunks that pass the filter, where they are few; None where the indexes are asked."""
+    lexical: dict[int, float] = field(default_factory=dict)
+    dense: dict[int, float] = field(default_factory=dict)
+    places: dict[int, UUID] = field(default_factory=dict)
+    """The node or message of each chunk."""
 
     @property
     def rows(self) -> int:
-        """How many chunks an arm brings."""
+        """How many chunks the words bring."""
         return max(ARM_ROWS, 3 * self.wanted)
 
 
 async def search(query: Search, asking: Asking) -> Outcome:
-    """What is written about this, the best first."""
+    """What is written about this, the best first; raises InvalidInput, and in MODE dense EmbedderUnavailable."""
     outcome = Outcome()
     mode = outcome.default("mode", query.mode, "hybrid")
     limit = outcome.default("limit", query.limit, DEFAULT_LIMIT)
     chosen = filter_of(query)
     embedding = asyncio.create_task(_embed(query.label, asking, outcome)) if mode != "lexical" else None
     try:
-        async with _snapshot(asking.pool) as conn:
-            ids = await _candidates(conn, chosen, asking, outcome)
-            question = _Question(query.label, chosen, asking, conn, outcome, wanted=limit, ids=ids)
-            scores = await _scores(question, embedding, mode)
-            outcome.hits = await _hits(question, scores)
+        async with _snapshot(asking.pool, chosen) as conn:
+            question = _Question(asking, conn, outcome, chosen, mode, limit)
+            with outcome.timed("estimate"):
+                await _open(question, query.label)
+            if mode != "dense":
+                with outcome.timed("lexical"):
+                    await _ask_words(question)
+            vector = await _awaited(embedding, mode, outcome) if embedding else None
+            if vector is None:
+                await _place(question)
+            else:
+                with outcome.timed("dense"):
+                    await _ask_vectors(question, vector)
+            with outcome.timed("fuse"):
+                scores = fuse(question.lexical, question.dense, most=question.terms.mass)
+            with outcome.timed("bodies"):
+                outcome.hits = await fetch_hits(
+                    conn, asking.user, scores, question.places, texts=SQL["passages"], wanted=limit
+                )
     finally:
         if embedding:
             embedding.cancel()
@@ -73,9 +97,9 @@ async def search(query: Search, asking: Asking) -> Outcome:
 
 
 @asynccontextmanager
-async def _snapshot(pool: asyncpg.Pool) -> AsyncIterator[asyncpg.Connection]:
+async def _snapshot(pool: asyncpg.Pool, chosen: Filter) -> AsyncIterator[asyncpg.Connection]:
     async with pool.acquire() as conn:
-        await conn.execute(SQL["begin"])
+        await conn.execute(SQL["begin_filtered" if chosen.is_set else "begin"])
         try:
             yield conn
         finally:
@@ -83,120 +107,110 @@ async def _snapshot(pool: asyncpg.Pool) -> AsyncIterator[asyncpg.Connection]:
                 await conn.execute("rollback")  # it only read
 
 
-async def _embed(text: str, asking: Asking, outcome: Outcome) -> str:
+async def _embed(text: str, asking: Asking, outcome: Outcome) -> Vectors:
+    """Raises EmbedderUnavailable for whatever reason there is no vector in time."""
     with outcome.timed("embed"):
-        return vector_texts(await asking.embedder.embed([text]))[0]
+        try:
+            async with asyncio.timeout(EMBED_SECONDS):
+                vector: Vectors = (await asking.embedder.embed([text]))[0]
+        except TimeoutError as error:
+            raise EmbedderUnavailable(f"its vector was not there within {EMBED_SECONDS:g} s") from error
+        except EmbedderUnavailable:
+            raise
+        except EmbedderError as error:
+            raise EmbedderUnavailable(str(error), passes=False) from error
+        return vector
 
 
-async def _candidates(conn: asyncpg.Connection, chosen: Filter, asking: Asking, outcome: Outcome) -> list[int] | None:
-    with outcome.timed("estimate"):
-        row = await conn.fetchrow(SQL["candidates"], asking.user, *chosen.arguments, EXACT_ROWS)
-    assert row is not None
-    if row["lag"]:
-        outcome.notes.append(f"{row['lag']} texts have no vector yet; they are found by their words only")
-    ids = row["ids"] or []
-    return ids if len(ids) <= EXACT_ROWS else None
+async def _awaited(embedding: asyncio.Task[Vectors], mode: str, outcome: Outcome) -> Vectors | None:
+    try:
+        return await embedding
+    except EmbedderUnavailable as error:
+        if mode == "dense":
+            raise
+        outcome.notes.append(f"by words alone, since the question could not be embedded: {error}")
+        return None
 
 
-async def _scores(question: _Question, embedding: asyncio.Task[str] | None, mode: str) -> dict[int, float]:
-    lexical: dict[int, float] = {}
-    terms = weigh(())
-    if mode != "dense":
-        with question.outcome.timed("lexical"):
-            terms = weigh(await question.conn.fetch(SQL["weigh"], question.text))
-            lexical = await _lexical(question, terms)
-    if embedding is None:
-        return fuse(lexical, {})
-    vector = await embedding
-    dense = await _dense(question, vector)
-    if mode == "dense":
-        return fuse({}, dense)
-    if dense and not lexical:
-        question.outcome.notes.append("no word of it occurs; what follows is only the nearest in meaning")
-    # A chunk that only one arm brought has a score in the other too, only not among its best.
-    with question.outcome.timed("fuse"):
-        if missing := [chunk for chunk in dense if chunk not in lexical]:
-            lexical |= await _lexical_among(question, terms, missing)
-        if missing := [chunk for chunk in lexical if chunk not in dense]:
-            dense |= await _dense_among(question, vector, missing)
-        return fuse(lexical, dense)
-
-
-async def _lexical(question: _Question, terms: Terms) -> dict[int, float]:
-    if question.ids is not None:
-        return await _lexical_among(question, terms, question.ids)
-    first = terms.split(LEADING_POSTINGS)
-    rows = await question.conn.fetch(
-        SQL["lexical"], question.asking.user, terms.terms[:first], terms.weights[:first], terms.terms[first:],
-        terms.weights[first:], terms.mean_length, LEADING_BEST, question.rows, question.filter.is_set,
-        *question.filter.arguments,
+async def _open(question: _Question, text: str) -> None:
+    """The terms, what is still without vectors, and all that passes the filter where that is little."""
+    chosen, user = question.filter, question.asking.user
+    kinds = () if chosen.needs_bodies else chosen.kinds or ALL_KINDS
+    row = await question.conn.fetchrow(
+        SQL["opening"], user, text, kinds, chosen.since, chosen.until, EXACT_ROWS
     )  # fmt: skip
-    scores = {row["chunk_id"]: row["score"] for row in rows}
-    dropped = rows[0]["last_partial"] if rows and rows[0]["considered"] >= LEADING_BEST else 0.0
-    certain = is_exact(
-        list(scores.values()), wanted=question.wanted, rest_bound=terms.bound(first), last_partial=dropped
-    )
-    if not certain:
-        question.outcome.notes.append("bounded: the words are so common that not every text with them was scored")
-    return scores
-
-
-async def _lexical_among(question: _Question, terms: Terms, ids: list[int]) -> dict[int, float]:
-    rows = await question.conn.fetch(
-        SQL["lexical_among"], question.asking.user, terms.terms, terms.weights, terms.mean_length, ids, question.rows
-    )
-    return {row["chunk_id"]: row["score"] for row in rows}
-
-
-async def _dense(question: _Question, vector: str) -> dict[int, float]:
-    with question.outcome.timed("dense"):
-        if question.ids is not None:
-            question.outcome.defaults["dense"] = "exact"
-            return await _dense_among(question, vector, question.ids)
-        question.outcome.defaults["dense"] = "hnsw"
-        rows = await question.conn.fetch(
-            SQL["dense"].format(dimensions=question.asking.embedder.dimensions), question.asking.user,
-            question.asking.model_id, vector, question.rows, *question.filter.arguments,
-        )  # fmt: skip
-    return {row["chunk_id"]: row["score"] for row in rows}
-
-
-async def _dense_among(question: _Question, vector: str, ids: list[int]) -> dict[int, float]:
-    rows = await question.conn.fetch(SQL["dense_among"], ids, question.asking.model_id, vector, question.rows)
-    return {row["chunk_id"]: row["score"] for row in rows}
-
-
-async def _hits(question: _Question, scores: dict[int, float]) -> list[Hit]:
-    user, conn = question.asking.user, question.conn
-    with question.outcome.timed("bodies"):
-        places = await conn.fetch(SQL["places"], user, list(scores))
-        things = {row["id"]: (row["message_id"] is not None, row["message_id"] or row["node_id"]) for row in places}
-        best = group_chunks(scores, things)[: question.wanted]
-        shown = [chunk for _, chunks in best for chunk, _ in chunks[:MAX_PASSAGES]]
-        texts = {row["id"]: row for row in await conn.fetch(SQL["passages"], user, shown)}
-        nodes = await fetch_nodes(conn, user, [thing for (is_message, thing), _ in best if not is_message])
-        messages = await _messages(question, [thing for (is_message, thing), _ in best if is_message])
-    hits = []
-    for (is_message, thing), chunks in best:
-        passages = tuple(_passage(texts[chunk], score) for chunk, score in chunks[:MAX_PASSAGES] if chunk in texts)
-        score = round(chunks[0][1], 4)
-        if is_message and thing in messages:
-            hits.append(messages[thing].model_copy(update={"score": score, "passages": passages}))
-        elif not is_message and thing in nodes:
-            node = nodes[thing]
-            hits.append(Hit(kind=node.kind, key=node.key, label=node.label, node=node, score=score, passages=passages))
-    return hits
-
-
-async def _messages(question: _Question, ids: list[UUID]) -> dict[UUID, Hit]:
-    rows = await question.conn.fetch(SQL["messages"], question.asking.user, ids) if ids else []
-    return {
-        row["id"]: Hit(
-            kind=MESSAGE_KIND, key=str(row["id"]), label=row["role"], message_id=row["id"], session_id=row["session_id"]
+    assert row is not None
+    question.terms = weigh(row)
+    question.ids = row["ids"]
+    if chosen.needs_bodies:
+        question.ids = await question.conn.fetchval(
+            SQL["candidates"], user, *chosen.arguments[:4], *chosen.hints.arguments, ALL_KINDS, EXACT_ROWS
         )
-        for row in rows
-    }
+    if lag := row["lag"]:
+        many = f"{MOST_LAG} or more" if lag >= MOST_LAG else str(lag)
+        question.outcome.notes.append(f"{many} texts have no vector yet; they are found by their words only")
 
 
-def _passage(row: Mapping[str, Any], score: float) -> Passage:
-    return Passage(text=row["text"], heading=row["heading"], ord=row["ord"], at=row["at"], score=round(score, 4))
+async def _ask_words(question: _Question) -> None:
+    terms, user = question.terms, question.asking.user
+    if question.ids is not None and question.filter.is_set:
+        rows = await question.conn.fetch(
+            SQL["lexical_among"], user, terms.terms, terms.weights, terms.length_factor, question.ids, question.rows
+        )
+        question.lexical = _scores(rows, "score")
+        return
+    first = terms.split(LEADING_POSTINGS)
+    statement, best = "lexical", LEADING_BEST
+    more: tuple[object, ...] = ()
+    if question.filter.is_set:
+        statement, best, more = "lexical_filtered", LEADING_BEST_FILTERED, question.filter.arguments
+    rows = await question.conn.fetch(
+        SQL[statement], user, terms.terms[:first], terms.weights[:first], terms.terms[first:], terms.weights[first:],
+        terms.length_factor, best, question.rows, *more,
+    )  # fmt: skip
+    question.lexical = _scores(rows, "score")
+    dropped = rows[0]["last_partial"] if rows and rows[0]["considered"] >= best else 0.0
+    scores = list(question.lexical.values())
+    if not is_exact(scores, wanted=question.wanted, rest_bound=terms.bound(first), last_partial=dropped):
+        question.outcome.notes.append("bounded: the words are so common that not every text with them was scored")
+
+
+async def _ask_vectors(question: _Question, vector: Vectors) -> None:
+    """The nearest, and the other score of what either arm brought."""
+    question.outcome.defaults["dense"] = "hnsw" if question.ids is None else "exact"
+    near, more = _near(question)
+    asking, terms = question.asking, question.terms
+    most = max(NEAR_ROWS, 3 * question.wanted)
+    numbers = {"dimensions": asking.embedder.dimensions, "model": asking.model_id, "rows": most}
+    hybrid = bool(question.lexical)
+    rows = await question.conn.fetch(
+        SQL["dense"].format(near=near.format(**numbers), **numbers), asking.user, vector, list(question.lexical),
+        terms.terms if hybrid else (), terms.weights if hybrid else (), terms.length_factor, *more,
+    )  # fmt: skip
+    question.dense = _scores(rows, "dense")
+    if hybrid:
+        question.lexical |= _scores(rows, "lexical")
+    elif question.mode == "hybrid" and question.dense:
+        question.outcome.notes.append("no word of it occurs; what follows is only the nearest in meaning")
+    question.places = _places(rows)
+
+
+def _near(question: _Question) -> tuple[str, tuple[object, ...]]:
+    """The part of the statement that finds the nearest, and its arguments."""
+    if question.ids is not None:
+        return SQL["near_exact"], (question.ids,)
+    if question.filter.is_set:
+        return SQL["near_filtered"], question.filter.arguments
+    return SQL["near"], ()
+
+
+async def _place(question: _Question) -> None:
+    question.places = _places(await question.conn.fetch(SQL["places"], question.asking.user, list(question.lexical)))
+
+
+def _scores(rows: Iterable[Mapping[str, Any]], column: str) -> dict[int, float]:
+    return {row["chunk_id"]: row[column] for row in rows if row[column] is not None}
+
+
+def _places(rows: Iterable[Mapping[str, Any]]) -> dict[int, UUID]:
+    return {row["chunk_id"]: row["message_id"] or row["node_id"] for row in rows}

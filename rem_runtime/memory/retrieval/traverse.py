@@ -1,19 +1,22 @@
-"""TRAVERSE: from one name along its edges. Keys first, in one statement; bodies last, for those that are shown."""
+"""TRAVERSE: from one name along its edges. Keys first; bodies last, for those that are shown; all in one statement."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
-from uuid import UUID
+from typing import Any, NamedTuple
+
+import asyncpg
 
 from rem_runtime.memory.answers import EdgeCount, Hit, Hop
 from rem_runtime.memory.dialect.ast import Traverse
 from rem_runtime.memory.dialect.times import span
 from rem_runtime.memory.keys import normalise_key, normalise_name
-from rem_runtime.memory.retrieval.bodies import fetch_nodes
+from rem_runtime.memory.models.trusted import trusted
+from rem_runtime.memory.retrieval.bodies import fetch_nodes, node_of
+from rem_runtime.memory.retrieval.lookup import new_hit
 from rem_runtime.memory.retrieval.parts import Asking, Outcome
 from rem_runtime.memory.retrieval.references import MAX_HOMONYMS, chosen, probes_of
 from rem_runtime.memory.statements import load_statements
@@ -25,11 +28,12 @@ MAX_FRESH = 500  # new ones of one level
 DEFAULT_DEPTH = 1
 DEFAULT_LIMIT = 50
 
-Vertex = UUID | str  # a node, or the key of a name that no node has
+_NO_NODE = "nothing is named {ref!r}; only edges that point at this name are followed"
+_new_hop = trusted(Hop)
 
 
 @dataclass(frozen=True, slots=True)
-class _Filter:
+class EdgeFilter:
     """What an edge must be to be followed."""
 
     out: bool
@@ -39,55 +43,56 @@ class _Filter:
     as_of: datetime
 
 
-@dataclass(frozen=True, slots=True)
-class _Reached:
-    """A vertex with the way to it."""
+class Reached(NamedTuple):
+    """A vertex with the way to it and, where it is shown, its body."""
 
-    vertex: Vertex
     label: str
-    depth: int
     path: tuple[Hop, ...]
+    row: Mapping[str, Any]
 
 
 async def traverse(query: Traverse, asking: Asking) -> Outcome:
     """What is connected with the reference, nearest and strongest first; with DEPTH 0 only what could be followed."""
     outcome = Outcome()
     depth = outcome.default("depth", query.depth, DEFAULT_DEPTH)
-    edges = _edge_filter(query, outcome)
-    with outcome.timed("resolve"):
-        starts = await _starts(query.ref, asking)
-    if not any(isinstance(vertex, UUID) for vertex in starts):
-        outcome.notes.append(f"nothing is named {query.ref!r}; only edges that point at this name are followed")
+    edges = edge_filter(query, outcome)
     limit = outcome.default("limit", query.limit, DEFAULT_LIMIT)
     if depth == 0:
-        await _plan(query.ref, starts, edges, asking=asking, outcome=outcome)
+        await _plan(query.ref, edges, asking=asking, outcome=outcome)
         outcome.hits = [hit.model_copy(update={"edges": hit.edges[:limit]}) for hit in outcome.hits]
         return outcome
-    with outcome.timed("edges"):
-        rows = await asking.pool.fetch(
-            SQL["traverse"], asking.user, [v for v in starts if isinstance(v, UUID)],
-            [v for v in starts if isinstance(v, str)], depth, edges.out, edges.into, edges.rels, edges.weight,
-            edges.as_of, MAX_EDGES, MAX_FRESH,
-        )  # fmt: skip
-    reached = _walk(starts, rows)
-    cut = sum(row["cut"] for row in rows)
-    if cut:
+    with outcome.timed("traverse"):
+        rows = await fetch_walk(query.ref, edges, asking, depth=depth, bodies=limit)
+    with outcome.timed("decode"):
+        starts, reached = walk(rows)
+        outcome.hits = [_hit(one, query.ref) for one in reached[:limit]]
+    if starts == 0:
+        outcome.notes.append(_NO_NODE.format(ref=query.ref))
+    if sum({row["depth"]: row["cut"] for row in rows}.values()):
         outcome.notes.append(
             f"cut: a node's strongest {MAX_EDGES} edges and a level's strongest {MAX_FRESH} things are followed; "
             "narrow with REL, WEIGHT or a direction"
         )
     if len(reached) > limit:
         outcome.notes.append(f"cut: {len(reached)} were reached, LIMIT {limit} are shown")
-    with outcome.timed("bodies"):
-        outcome.hits = await _hits(reached[:limit], query.ref, asking)
     return outcome
 
 
-def _edge_filter(query: Traverse, outcome: Outcome) -> _Filter:
+async def fetch_walk(ref: str, edges: EdgeFilter, asking: Asking, *, depth: int, bodies: int) -> list[asyncpg.Record]:
+    """The levels' vertices in their order, the first `bodies` of them with their nodes; level 0 is where it starts."""
+    probes = probes_of([ref])
+    rows: list[asyncpg.Record] = await asking.pool.fetch(
+        SQL["traverse"], asking.user, probes.keys, probes.qualifiers, ref, MAX_HOMONYMS, depth, edges.out, edges.into,
+        edges.rels, edges.weight, edges.as_of, MAX_EDGES, MAX_FRESH, bodies,
+    )  # fmt: skip
+    return rows
+
+
+def edge_filter(query: Traverse, outcome: Outcome) -> EdgeFilter:
     direction = outcome.default("direction", query.direction, "BOTH")
     if query.as_of is None:
         outcome.defaults["as_of"] = "now"
-    return _Filter(
+    return EdgeFilter(
         out=direction in {"OUT", "BOTH"},
         into=direction in {"IN", "BOTH"},
         rels=[normalise_name(rel) for rel in query.rels] or None,
@@ -96,52 +101,67 @@ def _edge_filter(query: Traverse, outcome: Outcome) -> _Filter:
     )
 
 
-async def _starts(ref: str, asking: Asking) -> dict[Vertex, str]:
-    """The things of this name with their labels, or the name alone where there is none."""
-    probes = probes_of([ref])
-    rows = await asking.pool.fetch(
-        SQL["resolve"], asking.user, probes.numbers, probes.keys, probes.qualifiers, MAX_HOMONYMS
-    )
-    found = chosen(rows).get(0, [])
-    return {row["id"]: row["label"] for row in found} or {normalise_key(ref): ref}
-
-
-def _walk(starts: dict[Vertex, str], rows: Sequence[Any]) -> list[_Reached]:
-    """The levels' edges as ways from the start."""
-    reached = {vertex: _Reached(vertex, label, 0, ()) for vertex, label in starts.items()}
+def walk(rows: Sequence[asyncpg.Record]) -> tuple[int, list[Reached]]:
+    """How many nodes it starts at, and what was reached: the levels' vertices as ways from the start."""
+    starts, reached = 0, []
+    depth, parents, level = 0, list[Reached](), list[Reached]()
     for row in rows:
-        for at_id, at_key, rel, weight, reverse, to_id, to_key, label in row["hops"]:
-            parent = reached[UUID(at_id) if at_id else at_key]
-            ends = (label, parent.label) if reverse else (parent.label, label)
-            hop = Hop(src=ends[0], rel=rel, dst=ends[1], weight=round(weight, 4), reverse=reverse)
-            vertex = UUID(to_id) if to_id else to_key
-            reached[vertex] = _Reached(vertex, label, row["depth"], (*parent.path, hop))
-    return [one for one in reached.values() if one.depth]
+        if row["reached_key"] is None:
+            continue  # a level where everything had been reached before
+        if row["depth"] > depth:
+            depth, parents, level = row["depth"], level, []
+        label = row["reached_label"]
+        if depth == 0:
+            starts += row["reached_id"] is not None
+            level.append(Reached(label, (), row))
+            continue
+        parent = parents[row["parent"] - 1]
+        reverse = row["reverse"]
+        hop = _new_hop(
+            {
+                "src": label if reverse else parent.label,
+                "rel": row["rel"],
+                "dst": parent.label if reverse else label,
+                "weight": round(row["weight"], 4),
+                "reverse": reverse,
+            }
+        )
+        level.append(Reached(label, (*parent.path, hop), row))
+        reached.append(level[-1])
+    return starts, reached
 
 
-async def _hits(reached: Sequence[_Reached], ref: str, asking: Asking) -> list[Hit]:
-    nodes = await fetch_nodes(asking.pool, asking.user, [r.vertex for r in reached if isinstance(r.vertex, UUID)])
-    hits = []
-    for one in reached:
-        if isinstance(one.vertex, str):
-            hits.append(Hit(kind=None, key=one.vertex, label=one.label, ref=ref, depth=one.depth, path=one.path))
-        elif node := nodes.get(one.vertex):  # gone since the last statement: not there
-            hits.append(
-                Hit(
-                    kind=node.kind,
-                    key=node.key,
-                    label=node.label,
-                    ref=ref,
-                    node=node,
-                    depth=one.depth,
-                    path=one.path,
-                )
-            )
-    return hits
+def _hit(one: Reached, ref: str) -> Hit:
+    row = one.row
+    node = None if row["id"] is None else node_of(row)
+    return new_hit(
+        {
+            "kind": None if node is None else node.kind,
+            "key": row["reached_key"],
+            "label": one.label,
+            "ref": ref,
+            "alias": None,
+            "node": node,
+            "message_id": None,
+            "session_id": None,
+            "score": None,
+            "passages": (),
+            "depth": row["depth"],
+            "path": one.path,
+            "edges": (),
+        }
+    )
 
 
-async def _plan(ref: str, starts: dict[Vertex, str], edges: _Filter, *, asking: Asking, outcome: Outcome) -> None:
-    ids = [vertex for vertex in starts if isinstance(vertex, UUID)]
+async def _plan(ref: str, edges: EdgeFilter, *, asking: Asking, outcome: Outcome) -> None:
+    probes = probes_of([ref])
+    with outcome.timed("resolve"):
+        found = await asking.pool.fetch(
+            SQL["resolve"], asking.user, probes.numbers, probes.keys, probes.qualifiers, MAX_HOMONYMS
+        )
+    ids = [row["id"] for row in chosen(found).get(0, [])]
+    if not ids:
+        outcome.notes.append(_NO_NODE.format(ref=ref))
     with outcome.timed("edges"):
         if ids:
             rows = await asking.pool.fetch(

@@ -1,117 +1,213 @@
 -- name: begin
--- Why: one snapshot for all parts of an answer, and plans for these arguments: a generic plan cannot know how common a term is.
+-- Why: one snapshot for all parts of an answer. Their plans are the same whatever is asked: made once. Without sorts, since the
+-- planner would rather sort all distances of an owner whom it takes for small than walk the index of vectors.
+begin isolation level repeatable read read only;
+set local enable_sort = off;
+
+-- name: begin_filtered
+-- Why: which index answers a filter depends on what it says, so its statements are planned for these arguments.
 begin isolation level repeatable read read only;
 set local plan_cache_mode = force_custom_plan;
+set local enable_sort = off;
+
+-- name: opening
+-- Why: the terms of a question, by the function that made the stored ones, with what the statistics know of them; a term that
+-- came after the last refresh is counted here, as far as it matters. `lag` is what has no vector yet of what the caller may
+-- see. `ids` are all chunks of these kinds ($3) and times, where there are at most $6.
+select s.chunks, s.mean_len, t.terms, t.times, t.dfs,
+    (select count(*) from (
+        select from job
+        where kind = 'embed' and payload ->> 'owner' in ('', $1)
+            and hashtextextended(payload ->> 'owner', 0) in (hashtextextended('', 0), hashtextextended($1, 0))
+        limit 1000) waiting) as lag,
+    case when not exists (
+        select from chunk c
+        where c.owner in ('', $1) and c.kind = any ($3)
+            and c.at >= coalesce($4, timestamptz '-infinity') and c.at < coalesce($5, timestamptz 'infinity')
+        offset $6)
+    then array(
+        select c.id from chunk c
+        where c.owner in ('', $1) and c.kind = any ($3)
+            and c.at >= coalesce($4, timestamptz '-infinity') and c.at < coalesce($5, timestamptz 'infinity'))
+    end as ids
+from corpus_stat s
+cross join lateral (
+    select array_agg(a.term) as terms, array_agg(a.times) as times, array_agg(coalesce(
+        (select k.df from term_stat k where k.term = a.term),
+        (select count(*) from (select from posting p where p.term = a.term limit 1000) few))) as dfs
+    from (select term, count(*) as times from rem_terms($2) as r (term) group by term) a
+) t;
 
 -- name: candidates
--- Why: a sharp filter is cheaper to enumerate than to test; above $7 the indexes are asked instead. `lag` is what has no vector yet.
-select
-    (select array_agg(found.id) from (
-        select c.id
-        from chunk c
-        left join node n on n.id = c.node_id and n.owner in ('', $1)
-        left join message m on m.id = c.message_id and m.owner in ('', $1)
-        where c.owner in ('', $1)
-            and (($2::text[] is null and $3::text[] is null) or c.kind = any ($2) or n.type = any ($3))
-            and ($4::timestamptz is null or c.at >= $4) and ($5::timestamptz is null or c.at < $5)
-            and ($6::jsonpath is null or rem_fields(n, m) @@ $6)
-        limit $7 + 1) found) as ids,
-    (select count(*) from (select from job where kind = 'embed' and state <> 'failed' limit 1000) waiting) as lag;
-
--- name: weigh
--- Why: the terms of a question, by the function that made the stored ones, with what the statistics know of them.
--- A term that came after the last refresh is counted here, as far as it matters.
-select t.term, t.times, c.chunks, c.mean_len,
-    coalesce(
-        (select s.df from term_stat s where s.term = t.term),
-        (select count(*) from (select from posting p where p.term = t.term limit 1000) few)) as df
-from corpus_stat c
-cross join (select term, count(*) as times from rem_terms($1) as a (term) group by term) t;
+-- Why: a sharp filter is cheaper to enumerate than to test. An arm for nodes and one for messages, so that each can start at
+-- the index that leaves the least; what the whole predicate says ($6 to $9) is in each, in the form that an index knows.
+select case when count(*) <= $22 then coalesce(array_agg(found.id), '{}') end as ids from (
+    (select c.id
+    from node n
+    join chunk c on c.node_id = n.id and c.owner in ('', $1)
+    where n.owner in ('', $1) and n.deleted_at is null
+        and (($2::text[] is null and $3::text[] is null) or n.kind = any ($2) or n.type = any ($3))
+        and ($4::timestamptz is null or c.at >= $4) and ($5::timestamptz is null or c.at < $5)
+        and ($6::jsonpath is null or (n.metadata || coalesce(n.data -> 'properties', '{}') || n.data) @@ $6)
+        and ($7::jsonpath is null or rem_fields(n, null::message) @@ $7)
+        and ($10::text[] is null or n.kind = any ($10)) and ($11::text[] is null or n.type = any ($11))
+        and ($12::text[] is null or n.key = any ($12)) and ($13::text[] is null or n.tags && $13)
+        and ($15::timestamptz is null or n.created_at >= $15) and ($16::timestamptz is null or n.created_at < $16)
+        and ($17::timestamptz is null or c.at >= $17) and ($18::timestamptz is null or c.at < $18)
+        and ($19::jsonpath is null or n.metadata @@ $19 or n.data @@ $19)
+        and ($20::jsonpath is null or n.metadata @@ $20 or n.data @@ $20)
+        and c.kind = any ($21)
+    limit $22 + 1)
+    union all
+    (select c.id
+    from message m
+    join chunk c on c.message_id = m.id and c.owner in ('', $1)
+    where m.owner in ('', $1) and m.deleted_at is null
+        and (($2::text[] is null and $3::text[] is null) or 'message' = any ($2))
+        and ($4::timestamptz is null or c.at >= $4) and ($5::timestamptz is null or c.at < $5)
+        and ($8::jsonpath is null or m.metadata @@ $8)
+        and ($9::jsonpath is null or rem_fields(null::node, m) @@ $9)
+        and ($10::text[] is null or 'message' = any ($10)) and ($13::text[] is null or m.tags && $13)
+        and ($14::uuid[] is null or m.session_id = any ($14))
+        and ($15::timestamptz is null or m.created_at >= $15) and ($16::timestamptz is null or m.created_at < $16)
+        and c.kind = 'message'
+    limit $22 + 1)
+    limit $22 + 1) found;
 
 -- name: lexical
--- Why: BM25, the rarest terms' postings first ($2, $3); commoner terms ($4, $5) are scored for the best $7 by key probe.
--- float8 throughout: decimal literals would make it numeric, ten times slower.
-with partial as (
-    select p.chunk_id,
-        sum(l.weight * p.tf::float8 * 2.2::float8
-            / (p.tf::float8 + 1.2::float8 * (0.25::float8 + 0.75::float8 * p.len::float8 / $6::float8))) as score
+-- Why: BM25, the rarest terms' postings first ($2, $3); commoner terms ($4, $5) are scored for the best $7 alone, in one pass over
+-- each term's postings. A weight has k1 + 1 in it, and $6 is k1 * b / mean length. float8 throughout: decimal literals
+-- would make it numeric, ten times slower.
+with partial as materialized (
+    select p.chunk_id, sum(l.weight * p.tf::float8 / (p.tf::float8 + 0.3::float8 + $6::float8 * p.len::float8)) as score
     from unnest($2::text[], $3::float8[]) as l (term, weight)
-    join posting p on p.term = l.term collate "C" and p.owner in ('', $1)
-    where not $9::boolean or exists (
+    cross join lateral (
+        select x.chunk_id, x.tf, x.len from posting x
+        where x.term = l.term collate "C" and x.owner in ('', $1)
+        offset 0  -- an index scan for each term, whatever the planner thinks of their number
+    ) p
+    group by p.chunk_id
+),
+best as materialized (select b.chunk_id, b.score from partial b order by b.score desc, b.chunk_id limit $7),
+parts as (
+    select chunk_id, score, score as partial from best
+    union all
+    select chunk_id, score, 0::float8 from rem_bm25($1, $4::text[], $5::float8[], $6::float8, array(select chunk_id from best))
+)
+select w.chunk_id, w.score, count(*) over () as considered, min(w.partial) over () as last_partial
+from (select chunk_id, sum(score) as score, sum(partial) as partial from parts group by chunk_id) w
+order by w.score desc, w.chunk_id
+limit $8;
+
+-- name: lexical_filtered
+-- Why: the same where a filter leaves too many to enumerate: tested on the best first, until $7 have passed.
+with partial as materialized (
+    select p.chunk_id, sum(l.weight * p.tf::float8 / (p.tf::float8 + 0.3::float8 + $6::float8 * p.len::float8)) as score
+    from unnest($2::text[], $3::float8[]) as l (term, weight)
+    cross join lateral (
+        select x.chunk_id, x.tf, x.len from posting x
+        where x.term = l.term collate "C" and x.owner in ('', $1)
+        offset 0
+    ) p
+    group by p.chunk_id
+),
+best as materialized (
+    select b.chunk_id, b.score
+    from (select chunk_id, score from partial order by score desc, chunk_id offset 0) b
+    where exists (
         select from chunk k
         left join node n on n.id = k.node_id and n.owner in ('', $1)
         left join message m on m.id = k.message_id and m.owner in ('', $1)
-        where k.id = p.chunk_id and k.owner in ('', $1)
-            and (($10::text[] is null and $11::text[] is null) or k.kind = any ($10) or n.type = any ($11))
-            and ($12::timestamptz is null or k.at >= $12) and ($13::timestamptz is null or k.at < $13)
-            and ($14::jsonpath is null or rem_fields(n, m) @@ $14))
-    group by p.chunk_id
+        where k.id = b.chunk_id and k.owner in ('', $1)
+            and (($9::text[] is null and $10::text[] is null) or k.kind = any ($9) or n.type = any ($10))
+            and ($11::timestamptz is null or k.at >= $11) and ($12::timestamptz is null or k.at < $12)
+            and ($13::jsonpath is null or rem_fields(n, m) @@ $13)
+        offset 0)
+    limit $7
 ),
-best as (select b.chunk_id, b.score from partial b order by b.score desc, b.chunk_id limit $7),
-whole as (
-    select b.chunk_id, b.score + coalesce(more.score, 0::float8) as score, b.score as partial_score
-    from best b
-    left join lateral (
-        select sum(r.weight * p.tf::float8 * 2.2::float8
-            / (p.tf::float8 + 1.2::float8 * (0.25::float8 + 0.75::float8 * p.len::float8 / $6::float8))) as score
-        from unnest($4::text[], $5::float8[]) as r (term, weight)
-        cross join lateral (
-            select x.tf, x.len from posting x
-            where x.term = r.term collate "C" and x.owner in ('', $1) and x.chunk_id = b.chunk_id
-            offset 0  -- a probe of the primary key, not a join that reads all terms of the chunk
-        ) p
-    ) more on true
+parts as (
+    select chunk_id, score, score as partial from best
+    union all
+    select chunk_id, score, 0::float8 from rem_bm25($1, $4::text[], $5::float8[], $6::float8, array(select chunk_id from best))
 )
-select w.chunk_id, w.score, count(*) over () as considered, min(w.partial_score) over () as last_partial
-from whole w
+select w.chunk_id, w.score, count(*) over () as considered, min(w.partial) over () as last_partial
+from (select chunk_id, sum(score) as score, sum(partial) as partial from parts group by chunk_id) w
 order by w.score desc, w.chunk_id
 limit $8;
 
 -- name: lexical_among
--- Why: the exact BM25 of chunks that are known: all that a sharp filter leaves, or what the dense arm brought.
-select p.chunk_id,
-    sum(l.weight * p.tf::float8 * 2.2::float8
-        / (p.tf::float8 + 1.2::float8 * (0.25::float8 + 0.75::float8 * p.len::float8 / $4::float8))) as score
-from unnest($2::text[], $3::float8[]) as l (term, weight)
-join posting p on p.term = l.term collate "C" and p.owner in ('', $1) and p.chunk_id = any ($5::bigint[])
-group by p.chunk_id
-order by score desc, p.chunk_id
+-- Why: the exact BM25 of chunks that are known: all that a sharp filter leaves.
+select chunk_id, score from rem_bm25($1, $2::text[], $3::float8[], $4::float8, $5::bigint[])
+order by score desc, chunk_id
 limit $6;
 
--- name: dense_among
--- Why: exact distances to chunks that are known (and were found by a statement that asks for the owner).
-select e.chunk_id, -(e.v <#> $3::halfvec) as score
+-- name: near
+-- Why: the nearest by HNSW, scanned on until enough are the caller's. Limit and model are numbers in the text, without which a plan
+-- that is made once would not take the index.
+select e.chunk_id, e.v::halfvec({dimensions}) <#> $2::halfvec({dimensions}) as distance
 from embedding e
-where e.model = $2 and e.chunk_id = any ($1::bigint[])
-order by score desc, e.chunk_id
-limit $4;
+join chunk c on c.id = e.chunk_id and c.owner in ('', $1)
+where e.model = {model}
+order by e.v::halfvec({dimensions}) <#> $2::halfvec({dimensions})
+limit {rows}
+
+-- name: near_filtered
+-- Why: the same where a filter leaves too many to enumerate.
+select e.chunk_id, e.v::halfvec({dimensions}) <#> $2::halfvec({dimensions}) as distance
+from embedding e
+join chunk c on c.id = e.chunk_id and c.owner in ('', $1)
+left join node n on n.id = c.node_id and n.owner in ('', $1)
+left join message m on m.id = c.message_id and m.owner in ('', $1)
+where e.model = {model}
+    and (($7::text[] is null and $8::text[] is null) or c.kind = any ($7) or n.type = any ($8))
+    and ($9::timestamptz is null or c.at >= $9) and ($10::timestamptz is null or c.at < $10)
+    and ($11::jsonpath is null or rem_fields(n, m) @@ $11)
+order by e.v::halfvec({dimensions}) <#> $2::halfvec({dimensions})
+limit {rows}
+
+-- name: near_exact
+-- Why: every distance to chunks that are known ($7, found by a statement that asks for the owner). In one pass over the primary
+-- key, which the planner is not to exchange for the other index; and it is not to look into the array, which takes it
+-- longer than the scan does.
+select d.chunk_id, d.distance
+from (
+    select e.chunk_id, e.v::halfvec({dimensions}) <#> $2::halfvec({dimensions}) as distance
+    from embedding e
+    where e.model = {model} and e.chunk_id = any ((select $7::bigint[])::bigint[])
+    offset 0
+) d
+order by d.distance
+limit {rows}
 
 -- name: dense
--- Why: the nearest by HNSW, scanned on until enough pass the filter; the index orders only roughly, so sorted again.
-with near as materialized (
-    select e.chunk_id, e.v::halfvec({dimensions}) <#> $3::halfvec({dimensions}) as distance
-    from embedding e
-    join chunk c on c.id = e.chunk_id and c.owner in ('', $1)
-    left join node n on n.id = c.node_id and n.owner in ('', $1)
-    left join message m on m.id = c.message_id and m.owner in ('', $1)
-    where e.model = $2
-        and (($5::text[] is null and $6::text[] is null) or c.kind = any ($5) or n.type = any ($6))
-        and ($7::timestamptz is null or c.at >= $7) and ($8::timestamptz is null or c.at < $8)
-        and ($9::jsonpath is null or rem_fields(n, m) @@ $9)
-    order by e.v::halfvec({dimensions}) <#> $3::halfvec({dimensions})
-    limit $4
+-- Why: the nearest ({near}), and what the words found ($3), each with both scores and its place, in one round trip: a chunk that only
+-- one arm brought has a score in the other too, only not among its best. The index orders roughly, so Python sorts.
+with near as materialized ({near}),
+every as materialized (
+    select chunk_id, distance from near
+    union all
+    select k.id, (
+        select e.v::halfvec({dimensions}) <#> $2::halfvec({dimensions})
+        from embedding e where e.chunk_id = k.id and e.model = {model})
+    from unnest($3::bigint[]) as k (id) where k.id not in (select chunk_id from near)
+),
+words as (
+    select chunk_id, score
+    from rem_bm25($1, $4::text[], $5::float8[], $6::float8,
+        array(select chunk_id from near where chunk_id <> all ($3::bigint[])))
 )
-select chunk_id, -distance as score from near order by score desc, chunk_id;
+select c.id as chunk_id, c.node_id, c.message_id, -e.distance as dense, w.score as lexical
+from every e
+join chunk c on c.id = e.chunk_id and c.owner in ('', $1)
+left join words w on w.chunk_id = e.chunk_id;
 
 -- name: places
 -- Why: which node or message each chunk belongs to, before any text is read.
-select c.id, c.node_id, c.message_id from chunk c where c.id = any ($2::bigint[]) and c.owner in ('', $1);
+select c.id as chunk_id, c.node_id, c.message_id from chunk c where c.id = any ($2::bigint[]) and c.owner in ('', $1);
 
 -- name: passages
--- Why: text last, for what is shown.
-select c.id, c.ord, c.heading, c.text, c.at from chunk c where c.id = any ($2::bigint[]) and c.owner in ('', $1);
-
--- name: messages
--- Why: a message is found by its chunk and shown with its session.
-select m.id, m.session_id, m.role from message m
-where m.id = any ($2::uuid[]) and m.owner in ('', $1) and m.deleted_at is null;
+-- Why: text last, for what is shown; a message's with who said it, when and where.
+select c.id, c.ord, c.heading, c.text, c.at, m.id as message_id, m.session_id, m.role
+from chunk c
+left join message m on m.id = c.message_id and m.owner in ('', $1) and m.deleted_at is null
+where c.id = any ($2::bigint[]) and c.owner in ('', $1);

@@ -14,40 +14,65 @@ cross join lateral (
 order by p.ord, n.owner = '', n.canonical desc, n.id;
 
 -- name: traverse
--- Why: breadth first, a row per level: PostgreSQL refuses LIMIT in a recursive term, but not inside a lateral of it.
--- A vertex is a node, or a name that no node has (yet). Each is reached once, over its strongest edge of that level.
-with recursive level (depth, ids, keys, seen_ids, seen_keys, hops, cut) as (
-    select 0, $2::uuid[], $3::text[] collate "C", $2::uuid[], $3::text[] collate "C", '[]'::jsonb, 0::bigint
+-- Why: one round trip from the name to the bodies. Breadth first, a row per level: PostgreSQL refuses LIMIT in a recursive
+-- term, but not inside a lateral of it. A vertex is a node (ids), or a name that no node has (names); each is reached once,
+-- over its strongest edge of that level, and known by its place in the level. Equal weights stand in the order of keys.
+with recursive found as (
+    select n.id, n.key, n.label, row_number() over (order by n.owner = '', n.canonical desc, n.id) as place, p.qualifier
+    from unnest($2::text[], $3::text[]) as p (key, qualifier)
+    cross join lateral (
+        select n.id, n.key, n.label, n.owner, m.canonical
+        from name m
+        join node n on n.id = m.node_id and n.owner in ('', $1) and n.deleted_at is null
+        where m.key = p.key collate "C" and m.owner in ('', $1)
+            and (p.qualifier = '' or n.kind = p.qualifier or n.type = p.qualifier)
+        order by n.owner = '', m.canonical desc, n.id
+        limit $5
+    ) n
+),
+start as (
+    -- whoever writes a kind or type means it; without any node it is the name alone
+    select coalesce(array_agg(f.id order by f.place), array[null::uuid]) as ids,
+        coalesce(array_agg(null::text order by f.place), ($2::text[])[1:1]) as names,
+        coalesce(array_agg(f.key order by f.place), ($2::text[])[1:1]) as keys,
+        coalesce(array_agg(f.label order by f.place), array[$4::text]) as labels
+    from found f
+    where f.qualifier <> '' or not exists (select from found q where q.qualifier <> '')
+),
+level (depth, ids, names, seen_ids, seen_names, keys, labels, parents, rels, weights, reverses, cut, before) as (
+    select 0, s.ids, s.names collate "C", s.ids, s.names collate "C", s.keys collate "C", s.labels,
+        null::bigint[], null::text[] collate "C", null::real[], null::boolean[], 0::bigint, 0
+    from start s
     union all
-    select l.depth + 1, f.ids, f.keys, l.seen_ids || f.ids, l.seen_keys || f.keys, f.hops, f.cut
+    select l.depth + 1, f.ids, f.names, l.seen_ids || f.ids, l.seen_names || f.names, f.keys, f.labels, f.parents, f.rels,
+        f.weights, f.reverses, f.cut, case when l.depth > 0 then l.before + cardinality(l.ids) else 0 end
     from level l
     cross join lateral (
         with strongest as (
             -- out of a node
-            select s.id as at_id, null as at_key, e.rel, e.dst_key, e.dst_kind, e.dst_label, e.weight, null::uuid as src,
-                false as reverse, e.rank
-            from unnest(l.ids) as s (id)
+            select s.place, e.rel, e.dst_key, e.dst_kind, e.dst_label, e.weight, null::uuid as src, false as reverse, e.rank
+            from unnest(l.ids) with ordinality as s (id, place)
             cross join lateral (
                 select a.rel, a.dst_key, a.dst_kind, a.dst_label, a.weight,
                     row_number() over (order by a.weight desc, a.id) as rank
                 from (
                     (select id, rel, dst_key, dst_kind, dst_label, weight from edge
-                        where src = s.id and owner = '' and closed_at is null and valid @> $9::timestamptz and weight >= $8
-                            and ($7::text[] is null or rel = any ($7))
-                        order by weight desc, id limit $10::integer + 1)
+                        where src = s.id and owner = '' and closed_at is null and valid @> $11::timestamptz
+                            and weight >= $10 and ($9::text[] is null or rel = any ($9))
+                        order by weight desc, id limit $12::integer + 1)
                     union all
                     (select id, rel, dst_key, dst_kind, dst_label, weight from edge
-                        where src = s.id and owner = $1 and $1 <> '' and closed_at is null and valid @> $9::timestamptz and weight >= $8
-                            and ($7::text[] is null or rel = any ($7))
-                        order by weight desc, id limit $10::integer + 1)
+                        where src = s.id and owner = $1 and $1 <> '' and closed_at is null and valid @> $11::timestamptz
+                            and weight >= $10 and ($9::text[] is null or rel = any ($9))
+                        order by weight desc, id limit $12::integer + 1)
                 ) a
-                order by a.weight desc, a.id limit $10::integer + 1
+                order by a.weight desc, a.id limit $12::integer + 1
             ) e
-            where $5
+            where $7
             union all
             -- into a node, under any of its names
-            select s.id, null, e.rel, null, null, null, e.weight, e.src, true, e.rank
-            from unnest(l.ids) as s (id)
+            select s.place, e.rel, null, null, null, e.weight, e.src, true, e.rank
+            from unnest(l.ids) with ordinality as s (id, place)
             cross join lateral (
                 select a.rel, a.weight, a.src, row_number() over (order by a.weight desc, a.id) as rank
                 from (
@@ -56,84 +81,110 @@ with recursive level (depth, ids, keys, seen_ids, seen_keys, hops, cut) as (
                     cross join lateral (
                         (select id, rel, weight, src from edge
                             where dst_key = m.key and owner = '' and dst_kind in ('', m.kind) and closed_at is null
-                                and valid @> $9::timestamptz and weight >= $8 and ($7::text[] is null or rel = any ($7))
-                            order by weight desc, id limit $10::integer + 1)
+                                and valid @> $11::timestamptz and weight >= $10 and ($9::text[] is null or rel = any ($9))
+                            order by weight desc, id limit $12::integer + 1)
                         union all
                         (select id, rel, weight, src from edge
                             where dst_key = m.key and owner = $1 and $1 <> '' and dst_kind in ('', m.kind)
-                                and closed_at is null
-                                and valid @> $9::timestamptz and weight >= $8 and ($7::text[] is null or rel = any ($7))
-                            order by weight desc, id limit $10::integer + 1)
+                                and closed_at is null and valid @> $11::timestamptz
+                                and weight >= $10 and ($9::text[] is null or rel = any ($9))
+                            order by weight desc, id limit $12::integer + 1)
                     ) x
                     where m.node_id = s.id and m.owner in ('', $1)
                 ) a
-                order by a.weight desc, a.id limit $10::integer + 1
+                order by a.weight desc, a.id limit $12::integer + 1
             ) e
-            where $6
+            where $8
             union all
             -- into a name that no node has
-            select null, s.key, e.rel, null, null, null, e.weight, e.src, true, e.rank
-            from unnest(l.keys) as s (key)
+            select s.place, e.rel, null, null, null, e.weight, e.src, true, e.rank
+            from unnest(l.names) with ordinality as s (name, place)
             cross join lateral (
                 select a.rel, a.weight, a.src, row_number() over (order by a.weight desc, a.id) as rank
                 from (
                     (select id, rel, weight, src from edge
-                        where dst_key = s.key collate "C" and owner = '' and closed_at is null and valid @> $9::timestamptz and weight >= $8
-                            and ($7::text[] is null or rel = any ($7))
-                        order by weight desc, id limit $10::integer + 1)
+                        where dst_key = s.name collate "C" and owner = '' and closed_at is null
+                            and valid @> $11::timestamptz and weight >= $10 and ($9::text[] is null or rel = any ($9))
+                        order by weight desc, id limit $12::integer + 1)
                     union all
                     (select id, rel, weight, src from edge
-                        where dst_key = s.key collate "C" and owner = $1 and $1 <> '' and closed_at is null and valid @> $9::timestamptz
-                            and weight >= $8 and ($7::text[] is null or rel = any ($7))
-                        order by weight desc, id limit $10::integer + 1)
+                        where dst_key = s.name collate "C" and owner = $1 and $1 <> '' and closed_at is null
+                            and valid @> $11::timestamptz and weight >= $10 and ($9::text[] is null or rel = any ($9))
+                        order by weight desc, id limit $12::integer + 1)
                 ) a
-                order by a.weight desc, a.id limit $10::integer + 1
+                order by a.weight desc, a.id limit $12::integer + 1
             ) e
-            where $6
+            where $8 and s.name is not null
         ),
         reached as (
-            select s.at_id, s.at_key, s.rel, s.weight, s.reverse, t.id as to_id,
-                case when t.id is null then s.dst_key end as to_key,
-                coalesce(t.label, s.dst_label) as to_label
+            select s.place, s.rel, s.weight, s.reverse, t.id, coalesce(t.key, s.dst_key) as key,
+                case when t.id is null then s.dst_key end as name, coalesce(t.label, s.dst_label) as label
             from strongest s
             left join lateral (
-                select n.id, n.label
+                select n.id, n.key, n.label
                 from name m
                 join node n on n.id = m.node_id and n.owner in ('', $1) and n.deleted_at is null
-                where not s.reverse and m.key = s.dst_key and m.owner in ('', $1) and s.dst_kind in ('', m.kind)
+                where m.key = s.dst_key and m.owner in ('', $1) and s.dst_kind in ('', m.kind)
                 order by n.owner = '', m.canonical desc, n.id
                 limit 5
             ) t on true
-            where not s.reverse and s.rank <= $10
+            where not s.reverse and s.rank <= $12
             union all
-            select s.at_id, s.at_key, s.rel, s.weight, s.reverse, n.id, null, n.label
+            select s.place, s.rel, s.weight, s.reverse, n.id, n.key, null, n.label
             from strongest s
             join node n on n.id = s.src and n.owner in ('', $1) and n.deleted_at is null
-            where s.reverse and s.rank <= $10
+            where s.reverse and s.rank <= $12
         ),
         fresh as (
-            select distinct on (r.to_id, r.to_key) r.at_id, r.at_key, r.rel, r.weight, r.reverse, r.to_id, r.to_key, r.to_label
+            select distinct on (r.id, r.name) r.place, r.rel, r.weight, r.reverse, r.id, r.name, r.key, r.label
             from reached r
-            where not exists (select from unnest(l.seen_ids) as seen (id) where seen.id = r.to_id)
-                and not exists (select from unnest(l.seen_keys) as seen (key) where seen.key = r.to_key)
-            order by r.to_id, r.to_key, r.weight desc, r.rel, r.at_id, r.at_key
+            where not exists (select from unnest(l.seen_ids) as seen (id) where seen.id = r.id)
+                and not exists (select from unnest(l.seen_names) as seen (name) where seen.name = r.name)
+            order by r.id, r.name, r.weight desc, r.rel, r.place
         ),
         kept as (
-            select f.at_id, f.at_key, f.rel, f.weight, f.reverse, f.to_id, f.to_key, f.to_label
+            select f.place, f.rel, f.weight, f.reverse, f.id, f.name, f.key, f.label
             from fresh f
-            order by f.weight desc, f.to_id, f.to_key limit $11
+            order by f.weight desc, f.key, f.id limit $13
         )
-        select coalesce(array_agg(k.to_id order by k.weight desc, k.to_id) filter (where k.to_id is not null), '{}') as ids,
-            coalesce(array_agg(k.to_key order by k.weight desc, k.to_key) filter (where k.to_id is null), '{}') as keys,
-            coalesce(jsonb_agg(jsonb_build_array(k.at_id, k.at_key, k.rel, k.weight, k.reverse, k.to_id, k.to_key, k.to_label)
-                order by k.weight desc, k.to_id, k.to_key), '[]') as hops,
-            (select count(*) from strongest s where s.rank > $10)
-                + greatest((select count(*) from fresh) - $11, 0) as cut
+        select coalesce(array_agg(k.id), '{}') as ids, coalesce(array_agg(k.name), '{}') as names,
+            array_agg(k.key) as keys, array_agg(k.label) as labels, array_agg(k.place) as parents, array_agg(k.rel) as rels,
+            array_agg(k.weight) as weights, array_agg(k.reverse) as reverses,
+            (select count(*) from strongest s where s.rank > $12)
+                + greatest((select count(*) from fresh) - $13, 0) as cut
         from kept k
     ) f
-    where l.depth < $4 and cardinality(l.ids) + cardinality(l.keys) > 0
+    where l.depth < $6 and cardinality(l.ids) > 0
 )
-select depth, hops, cut from level where depth > 0 order by depth;
+select v.depth, v.cut, v.reached_id, v.reached_key, v.reached_label, v.parent, v.rel, v.weight, v.reverse, body.*
+from (
+    select l.depth, l.cut, u.place, u.reached_id, u.reached_key, u.reached_label, u.parent, u.rel, u.weight, u.reverse,
+        -- null where no body is wanted: as a condition of its own it would be asked after the body has been read
+        case when l.depth > 0 and l.before + u.place <= $14 then u.reached_id end as body_id
+    from level l
+    left join lateral unnest(l.ids, l.keys, l.labels, l.parents, l.rels, l.weights, l.reverses) with ordinality
+        as u (reached_id, reached_key, reached_label, parent, rel, weight, reverse, place) on true
+) v
+left join lateral (
+    select n.id, n.tenant_id, n.owner, n.kind, n.type, n.key, n.label, n.data, n.metadata, n.tags, n.starts_at, n.ends_at,
+        n.content_hash, n.version, n.created_at, n.updated_at, n.deleted_at, edges.*
+    from node n
+    cross join lateral (
+        select array_agg(e.dst_label) as edge_dst, array_agg(e.rel) as edge_rel, array_agg(e.dst_kind) as edge_kind,
+            array_agg(e.weight) as edge_weight, array_agg(nullif(e.properties, '{}')::text) as edge_properties,
+            array_agg(lower(e.valid)) as edge_since, array_agg(upper(e.valid)) as edge_until
+        from (
+            (select id, dst_label, rel, dst_kind, weight, properties, valid from edge
+                where src = n.id and owner = '' and closed_at is null order by weight desc, id limit 50)
+            union all
+            (select id, dst_label, rel, dst_kind, weight, properties, valid from edge
+                where src = n.id and owner = $1 and $1 <> '' and closed_at is null order by weight desc, id limit 50)
+            order by weight desc, id limit 50
+        ) e
+    ) edges
+    where n.id = v.body_id and n.owner in ('', $1) and n.deleted_at is null
+) body on true
+order by v.depth, v.place;
 
 -- name: edge_counts
 -- Why: the plan (DEPTH 0): how many edges of which type, before anybody follows them.

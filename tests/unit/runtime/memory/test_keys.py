@@ -74,3 +74,15 @@ def test_names_are_snake_case(name: str, expected: str) -> None:
 
 def test_fuzzy_text_is_words() -> None:
     assert fuzzy_text(normalise_key("Sarah_Chen")) == "sarah chen"
+
+
+@given(st.text(st.characters(max_codepoint=127), min_size=1, max_size=40))
+def test_plain_letters_take_a_shorter_way_to_the_same_key(label: str) -> None:
+    def key(text: str) -> str | None:
+        try:
+            return normalise_key(text)
+        except InvalidInput:
+            return None
+
+    # A joiner is nothing, and it is not ASCII: the same label the long way.
+    assert key(label) == key(label + "\u200d")

@@ -82,6 +82,8 @@ QUESTIONS = [
     "LOOKUP secret alias, person/secret, secret.md, shared",
     "FUZZY secret",
     "FUZZY secrets of ann",
+    "FUZZY secret alis",
+    "FUZZY secret alias THRESHOLD 0.05",
     "SEARCH elephant",
     "SEARCH elephant MODE lexical",
     "SEARCH elephant MODE dense",
@@ -96,6 +98,8 @@ QUESTIONS = [
     "TRAVERSE shared DEPTH 0",
     "TRAVERSE secret DEPTH 2",
     "TRAVERSE secret DEPTH 0",
+    "TRAVERSE secret alias OUT DEPTH 5 LIMIT 1000",
+    "TRAVERSE person/secret",
     "TRAVERSE phantom",
     "TRAVERSE phantom DEPTH 0",
 ]
@@ -141,7 +145,10 @@ class TestTwoUsers:
             for caller in (BOB, ADMIN, Caller.of("An"), Caller.of("ann' or ''='"), Caller.of("%")):
                 answer = await ask(question, caller)
                 said = answer.model_dump_json(
-                    exclude={"query": True, "took_ms": True, "notes": True, "results": {"__all__": {"ref"}}}
+                    exclude={
+                        **dict.fromkeys(("query", "memo", "took_ms", "notes"), True),
+                        "results": {"__all__": {"ref"}},
+                    }
                 ).lower()
                 for word in ("secret", "elephant", "hides", "ann", "cellar"):
                     assert word not in said.replace("phantom", ""), (question, caller)

@@ -140,3 +140,35 @@ async def test_closed_edges_and_deleted_nodes_are_not_walked(memory: Memory, ask
     await pool.execute("delete from name where key = 'c'")
     assert [(hit.label, hit.kind) for hit in (await ask("TRAVERSE a OUT")).results] == [("C", None)]
     assert labels(await ask("TRAVERSE b IN")) == []
+
+
+async def test_equal_weights_stand_in_the_order_of_names_however_they_came(memory: Memory, ask: Ask) -> None:
+    names = [f"N{n}" for n in (7, 3, 9, 1, 5)]
+    for label in names[::2]:
+        await memory.put_entity(EntityInput(label=label, graph_edges=(edge("Below"), edge("Hub"))), ADMIN)
+    await memory.put_entity(EntityInput(label="Hub", graph_edges=tuple(edge(name) for name in names)), ADMIN)
+    for label in names[1::2]:
+        await memory.put_entity(EntityInput(label=label, graph_edges=(edge("Below"), edge("Hub"))), ADMIN)
+    assert labels(await ask("TRAVERSE hub OUT")) == sorted(names)
+    assert labels(await ask("TRAVERSE hub IN")) == sorted(names)
+    answer = await ask("TRAVERSE hub OUT DEPTH 2")
+    assert labels(answer) == [*sorted(names), "Below"]
+    assert paths(answer)["Below"] == ["Hub >knows N1", "N1 >knows Below"], "the first of equal ways"
+
+
+async def test_a_level_where_everything_was_reached_before_ends_it(memory: Memory, ask: Ask) -> None:
+    many = tuple(edge(f"n{n}", weight=n / 100) for n in range(MAX_EDGES + 1))
+    await memory.put_entity(EntityInput(label="A", graph_edges=many), ADMIN)
+    await memory.put_entity(EntityInput(label="N50", graph_edges=many), ADMIN)
+    answer = await ask("TRAVERSE a OUT DEPTH 5 LIMIT 100")
+    assert len(answer.results) == MAX_EDGES
+    assert "cut" in answer.notes[0]
+    assert labels(await ask("TRAVERSE n0 OUT DEPTH 5")) == []
+
+
+async def test_bodies_are_those_of_the_first_and_whole(memory: Memory, ask: Ask) -> None:
+    for n in range(4):
+        await memory.put_entity(EntityInput(label=f"T{n}", description="d", graph_edges=(edge(f"T{n + 1}"),)), ADMIN)
+    answer = await ask("TRAVERSE t0 OUT DEPTH 5 LIMIT 2")
+    assert [hit.node for hit in answer.results] == [(await ask(f"LOOKUP t{n}")).results[0].node for n in (1, 2)]
+    assert answer.notes == ("cut: 4 were reached, LIMIT 2 are shown",)
