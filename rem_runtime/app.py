@@ -18,7 +18,7 @@ from starlette.middleware.cors import CORSMiddleware
 
 from rem_crds.handoff import PATH_PREFIX
 from rem_runtime import __version__
-from rem_runtime.api import entities, health, query, resources
+from rem_runtime.api import docs, entities, files, health, messages, moments, query, resources, sessions, users
 from rem_runtime.api.access_log import AccessLogMiddleware
 from rem_runtime.api.auth.caller import Authenticator
 from rem_runtime.api.auth.keys import KeyRing
@@ -27,17 +27,22 @@ from rem_runtime.api.body_limit import BodyLimitMiddleware
 from rem_runtime.api.failures import register_failures
 from rem_runtime.api.openapi import describe
 from rem_runtime.api.statistics import StatisticsRefresher
-from rem_runtime.database import DATABASE_AWAY, connection_arguments
-from rem_runtime.errors import EmbedderMissingError, SettingsError
-from rem_runtime.memory.embedding import Embedder, load_embedder
-from rem_runtime.memory.errors import EmbedderError
+from rem_runtime.api.vectors import VectorDrain
+from rem_runtime.database import DATABASE_AWAY, connection_arguments, sql_connection_arguments
+from rem_runtime.embedder import open_embedder
+from rem_runtime.errors import SettingsError
+from rem_runtime.memory.embedding import Embedder
 from rem_runtime.memory.pool import open_pool
+from rem_runtime.memory.sql import SqlLimits, SqlMode, open_sql_mode
 from rem_runtime.memory.store import Memory
 from rem_runtime.monitoring import Metrics, monitoring_app
 from rem_runtime.serving import Listener, listen, serve
-from rem_runtime.settings import EmbeddingSettings, Settings
+from rem_runtime.settings import Settings
 
 log = logging.getLogger(__name__)
+
+# Each lies in memory whole, while it is read and embedded; further ones wait on disk.
+UPLOADS_AT_ONCE = 2
 
 
 def create_app(
@@ -54,16 +59,17 @@ def create_app(
         version=__version__,
         summary="A memory for AI agents: resources, entities and moments, and one dialect to ask them.",
         openapi_url=f"{PATH_PREFIX}/openapi.json",
-        docs_url=None,  # the pages load scripts from a CDN, which a tenant's network does not reach
+        docs_url=None,  # FastAPI's pages load scripts from a CDN, which a tenant's network does not reach
         redoc_url=None,
         redirect_slashes=False,
         middleware=_middleware(settings, authenticator, metrics),
     )
     app.state.memory = memory
     app.state.statistics = statistics
-    for router in (health.router, query.router, resources.router, entities.router):
-        app.include_router(router)
-    register_failures(app, max_body_bytes=settings.api.max_body_bytes)
+    app.state.uploads = asyncio.Semaphore(UPLOADS_AT_ONCE)
+    for part in (health, docs, query, resources, entities, moments, users, files, sessions, messages):
+        app.include_router(part.router)
+    register_failures(app)
     describe(app)
     return app
 
@@ -73,13 +79,15 @@ def _middleware(settings: Settings, authenticator: Authenticator, metrics: Metri
     cors = Middleware(
         CORSMiddleware,
         allow_origins=list(settings.api.cors_origins),
-        allow_methods=["GET", "POST"],
+        allow_methods=["GET", "POST", "PATCH", "DELETE"],
         allow_headers=["*"],
-        expose_headers=["Location", "Retry-After", "WWW-Authenticate"],
+        expose_headers=["ETag", "Location", "Retry-After", "WWW-Authenticate", "Accept-Patch"],
     )
     auth = Middleware(AuthMiddleware, authenticator=authenticator, metrics=metrics)
     access_log = Middleware(AccessLogMiddleware, metrics=metrics)
-    return [cors, auth, access_log, Middleware(BodyLimitMiddleware, max_bytes=settings.api.max_body_bytes)]
+    larger = {files.PATH: settings.api.max_file_bytes + files.FORM_BYTES}
+    body_limit = Middleware(BodyLimitMiddleware, max_bytes=settings.api.max_body_bytes, larger=larger)
+    return [cors, auth, access_log, body_limit]
 
 
 def make_authenticator(settings: Settings) -> Authenticator:
@@ -106,9 +114,8 @@ async def serve_api(settings: Settings, *, listening: Callable[[str], None] | No
         raise SettingsError("OTEL__ENDPOINT: exporting traces is not available yet; unset it")
     authenticator = make_authenticator(settings)
     metrics = Metrics()
-    embedder = await asyncio.to_thread(_load_embedder, settings.embedding)
     # Listening comes last: a connection that is accepted is served.
-    async with _open_memory(settings, embedder) as memory:
+    async with open_embedder(settings.embedding) as embedder, _open_memory(settings, embedder) as memory:
         statistics = StatisticsRefresher(memory)
         app = create_app(settings, memory, authenticator=authenticator, metrics=metrics, statistics=statistics)
         with (
@@ -129,7 +136,7 @@ async def serve_api(settings: Settings, *, listening: Callable[[str], None] | No
             )
             if listening:
                 listening(listener.url)
-            await serve([listener, monitoring], companions=[statistics.run()])
+            await serve([listener, monitoring], companions=[statistics.run(), VectorDrain(memory, metrics).run()])
     log.info("api stopped", extra={"tenant": settings.tenant.name})
 
 
@@ -140,14 +147,27 @@ async def _open_memory(settings: Settings, embedder: Embedder) -> AsyncIterator[
     arguments = connection_arguments(settings.postgres, application="rem-api")
     # No minimum: the pool would otherwise refuse to open while the database is starting or failing over.
     pool = await open_pool(min_size=0, max_size=size, **arguments)
+    sql = await _open_sql_mode(settings)
     try:
         await _warm(pool, size)
-        yield Memory(pool, embedder, tenant=settings.tenant.name)
+        yield Memory(pool, embedder, tenant=settings.tenant.name, sql=sql)
     finally:
+        if sql is not None:
+            await sql.close()
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(settings.postgres.connect_timeout_seconds):
                 await pool.close()
         pool.terminate()
+
+
+async def _open_sql_mode(settings: Settings) -> SqlMode | None:
+    """SQL mode over connections that are made when it is first asked; None where it has no login."""
+    postgres = settings.postgres
+    if not postgres.sql_user:
+        log.info("SQL mode is off", extra={"reason": "POSTGRES__SQL_USER is not set"})
+        return None
+    limits = SqlLimits(seconds=postgres.sql_timeout_seconds)
+    return await open_sql_mode(max_size=postgres.sql_pool_size, limits=limits, **sql_connection_arguments(postgres))
 
 
 async def _warm(pool: asyncpg.Pool, size: int) -> None:
@@ -161,16 +181,3 @@ async def _warm(pool: asyncpg.Pool, size: int) -> None:
     away = next((error for error in opened if isinstance(error, DATABASE_AWAY)), None)
     if away is not None:
         log.warning("database not there yet, serving unready", extra={"reason": f"{type(away).__name__}: {away}"})
-
-
-def _load_embedder(settings: EmbeddingSettings) -> Embedder:
-    try:
-        embedder = load_embedder(settings.directory)
-    except EmbedderError as error:
-        raise EmbedderMissingError(f"EMBEDDING__DIRECTORY: {error}") from error
-    if (embedder.model, embedder.dimensions) != (settings.model, settings.dimensions):
-        raise EmbedderMissingError(
-            f"EMBEDDING__DIRECTORY: {settings.directory} holds {embedder.model} ({embedder.dimensions} dimensions), "
-            f"but EMBEDDING__MODEL asks for {settings.model} ({settings.dimensions})"
-        )
-    return embedder

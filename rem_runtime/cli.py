@@ -23,12 +23,13 @@ from rem_runtime.settings import Settings, get_settings
 
 log = logging.getLogger(__name__)
 
-_Command = Callable[[Settings], Coroutine[Any, Any, None]]
+_Command = Callable[..., Coroutine[Any, Any, None]]
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Runs one command and returns its exit code."""
-    command: _Command = _parser().parse_args(argv).command
+    arguments = vars(_parser().parse_args(argv))
+    command: _Command = arguments.pop("command")
     configure_logging("INFO")
     try:
         settings = get_settings()
@@ -36,7 +37,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         return _failed(error, message_file=None)
     configure_logging(settings.log.level)
     try:
-        asyncio.run(command(settings))
+        asyncio.run(command(settings, **arguments))
     except (StartError, MemoryFault) as error:
         return _failed(error, message_file=settings.termination.message_file)
     except Exception as error:
@@ -56,7 +57,21 @@ def _parser() -> argparse.ArgumentParser:
     commands.add_parser("files", help="run the file worker (idle in this version)").set_defaults(command=_files)
     schema = commands.add_parser("schema", help="the tables of the tenant's database")
     actions = schema.add_subparsers(required=True, metavar="ACTION")
+    actions.add_parser("plan", help="print what apply would do; writes nothing").set_defaults(command=_schema_plan)
     actions.add_parser("apply", help="bring them to this version; twice is nothing").set_defaults(command=_schema_apply)
+    load = commands.add_parser("load", help="store lines of JSON in bulk; their vectors follow from the API's replicas")
+    load.add_argument("file", type=Path, metavar="FILE", help='one thing a line: {"kind": "entity", "label": …}')
+    load.add_argument("--owner", default="", help="the user it belongs to; the whole tenant unless said")
+    load.set_defaults(command=_load)
+    again = commands.add_parser("rebuild", help="redo keys, chunks and terms by this version's rules, where owed")
+    again.add_argument("--all", action="store_true", dest="everything", help="all of them, owed or not")
+    again.set_defaults(command=_rebuild)
+    embed = commands.add_parser("embed", help="the vectors of the tenant's texts")
+    actions = embed.add_subparsers(required=True, metavar="ACTION")
+    actions.add_parser(
+        "migrate", help="make them anew with the model of the settings, beside the old ones; then switch"
+    ).set_defaults(command=_embed_migrate)
+    actions.add_parser("retry", help="queue again what was given up").set_defaults(command=_embed_retry)
     return parser
 
 
@@ -76,6 +91,36 @@ async def _schema_apply(settings: Settings) -> None:
     from rem_runtime.schema_job import run_schema_apply  # noqa: PLC0415 - as above
 
     await run_schema_apply(settings)
+
+
+async def _schema_plan(settings: Settings) -> None:
+    from rem_runtime.schema_job import run_schema_plan  # noqa: PLC0415 - as above
+
+    await run_schema_plan(settings)
+
+
+async def _rebuild(settings: Settings, *, everything: bool) -> None:
+    from rem_runtime.rebuild_job import run_rebuild  # noqa: PLC0415 - as above
+
+    await run_rebuild(settings, everything=everything)
+
+
+async def _load(settings: Settings, *, file: Path, owner: str) -> None:
+    from rem_runtime.load_job import run_load  # noqa: PLC0415 - as above
+
+    await run_load(settings, file, owner=owner)
+
+
+async def _embed_migrate(settings: Settings) -> None:
+    from rem_runtime.embed_job import run_embed_migrate  # noqa: PLC0415 - as above
+
+    await run_embed_migrate(settings)
+
+
+async def _embed_retry(settings: Settings) -> None:
+    from rem_runtime.embed_job import run_embed_retry  # noqa: PLC0415 - as above
+
+    await run_embed_retry(settings)
 
 
 def _failed(error: Exception, *, message_file: Path | None) -> int:

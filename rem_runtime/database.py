@@ -61,6 +61,12 @@ def connection_arguments(settings: PostgresSettings, *, application: str) -> dic
     }
 
 
+def sql_connection_arguments(settings: PostgresSettings) -> dict[str, Any]:
+    """What `open_sql_mode` takes: the same database, entered as the role of SQL mode."""
+    arguments = connection_arguments(settings, application="rem-sql")
+    return arguments | {"user": settings.sql_user, "password": settings.sql_password.get_secret_value() or None}
+
+
 async def connect_for_schema(settings: PostgresSettings) -> asyncpg.Connection[Any]:
     """A connection, once the database answers and holds the roles and extensions that others make.
 

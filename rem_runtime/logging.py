@@ -15,8 +15,13 @@ from typing import Any
 # What logging itself puts on a record; everything else came in through `extra`.
 _STANDARD = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "color_message"}
 
-# uvicorn narrates its start at INFO and repeats our request line; its warnings and errors stay.
-_QUIETED = {"uvicorn": logging.WARNING, "uvicorn.error": logging.WARNING, "uvicorn.access": logging.CRITICAL}
+# uvicorn narrates its start at INFO and repeats our request line, httpx each of its own; warnings and errors stay.
+_QUIETED = {
+    "uvicorn": logging.WARNING,
+    "uvicorn.error": logging.WARNING,
+    "uvicorn.access": logging.CRITICAL,
+    "httpx": logging.WARNING,
+}
 
 
 class JsonFormatter(logging.Formatter):

@@ -5,7 +5,7 @@ Labels are bounded: a route's template, never a path; no user, no tenant (a proc
 
 from __future__ import annotations
 
-from prometheus_client import CollectorRegistry, Counter, Histogram, generate_latest
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 from prometheus_client.exposition import CONTENT_TYPE_LATEST
 from prometheus_client.gc_collector import GCCollector
 from prometheus_client.platform_collector import PlatformCollector
@@ -45,6 +45,15 @@ class Metrics:
             "Requests refused before any route: no key, a wrong key, another tenant.",
             ["reason"],
             registry=self.registry,
+        )
+        self.embedding_jobs = Gauge(
+            "rem_embedding_jobs",
+            "Things of the tenant whose vectors are owed (waiting, counted to 100,000) or were given up (failed).",
+            ["state"],
+            registry=self.registry,
+        )
+        self.vectors = Counter(
+            "rem_embedding_vectors", "Vectors that this process made for such things.", registry=self.registry
         )
 
 

@@ -57,6 +57,14 @@ class PostgresSettings(_Group):
     """The role that `schema apply` grants rows to."""
     sql_role: str = "rem_sql"
     """The read-only role that `schema apply` grants the SQL views to."""
+    sql_user: str = ""
+    """Who SQL mode logs in as: `rem_sql`. Empty: SQL mode is off."""
+    sql_password: SecretStr = SecretStr("")
+    """That user's password."""
+    sql_pool_size: int = Field(default=2, ge=1, le=100)
+    """Connections of SQL mode: how many statements run at once. The operator's connection budget counts on 2."""
+    sql_timeout_seconds: float = Field(default=5.0, gt=0)
+    """How long a statement of SQL mode may run."""
     pool_size: int = Field(default=8, ge=1, le=100)
     """Connections that one process keeps open; the operator's connection budget counts on 8."""
     connect_timeout_seconds: float = Field(default=5.0, gt=0)
@@ -75,7 +83,9 @@ class ApiSettings(_Group):
     cors_origins: Annotated[tuple[str, ...], NoDecode] = ()
     """Origins that may call from a browser, separated by commas; `*` is any, empty is none."""
     max_body_bytes: int = Field(default=4 * 1024 * 1024, ge=1024)
-    """The largest request body; a larger one is answered with 413."""
+    """The largest request body but for an upload; a larger one is answered with 413."""
+    max_file_bytes: int = Field(default=64 * 1024 * 1024, ge=1024)
+    """The largest file that is uploaded; a larger one is answered with 413."""
     shutdown_seconds: int = Field(default=20, ge=0)
     """How long requests in flight may take after SIGTERM; below the pod's termination grace."""
 
@@ -100,14 +110,26 @@ class AuthSettings(_Group):
 
 
 class EmbeddingSettings(_Group):
-    provider: Literal["minilm"] = "minilm"
-    """Who turns text into vectors; `minilm` runs in this process and needs no key."""
+    provider: Literal["minilm", "openai"] = "minilm"
+    """Who turns text into vectors: `minilm`, in this process, or `openai`, any endpoint with its `/embeddings`."""
     model: str = "all-MiniLM-L6-v2"
     """The model's name, stored beside each vector."""
     dimensions: int = Field(default=384, ge=1, le=4000)
     """Its vector size."""
     directory: Path = Field(default_factory=lambda: user_cache_directory() / "rem" / "embedder")
     """Where model.onnx, tokenizer.json and embedder.json lie; the image sets it."""
+    base_url: str = Field(default="", pattern=r"^(https?://\S+)?$")
+    """With openai: the URL up to `/embeddings`, as in `https://host/v1`."""
+    api_key: SecretStr = SecretStr("")
+    """Its key; empty for an endpoint that asks for none."""
+    max_tokens: int = Field(default=512, ge=32)
+    """With openai: the model's window, which decides how large passages become. Counted high, by a rule of thumb."""
+    shorten: bool = False
+    """With openai: ask for vectors of `dimensions`, for models that can shorten theirs."""
+    batch: int = Field(default=64, ge=1, le=2048)
+    """With openai: texts of one request."""
+    timeout_seconds: float = Field(default=30.0, gt=0)
+    """With openai: how long one request may take."""
 
 
 class S3Settings(_Group):

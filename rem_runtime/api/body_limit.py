@@ -5,6 +5,8 @@ FastAPI's own `max_body_size` answers in plain text from outside CORS; this one 
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -16,19 +18,25 @@ def too_large(max_bytes: int) -> ProblemError:
     return ProblemError(413, "too-large", f"the body is larger than {max_bytes} bytes; split the document")
 
 
-class BodyLimitMiddleware:
-    """Counts what is read."""
+def _limit_of(scope: Scope, max_bytes: int, larger: Mapping[str, int]) -> int:
+    return larger.get(scope["path"], max_bytes) if scope["method"] == "POST" else max_bytes
 
-    def __init__(self, app: ASGIApp, *, max_bytes: int) -> None:
+
+class BodyLimitMiddleware:
+    """Counts what is read. `larger` names the exact paths to which more may be posted, in bytes."""
+
+    def __init__(self, app: ASGIApp, *, max_bytes: int, larger: Mapping[str, int] | None = None) -> None:
         self._app = app
         self._max_bytes = max_bytes
+        self._larger = larger or {}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        if _declared_length(scope) > self._max_bytes:
-            await too_large(self._max_bytes).response()(scope, receive, send)
+        limit = _limit_of(scope, self._max_bytes, self._larger)
+        if _declared_length(scope) > limit:
+            await too_large(limit).response()(scope, receive, send)
             return
         seen = 0
 
@@ -36,9 +44,9 @@ class BodyLimitMiddleware:
             nonlocal seen
             message = await receive()
             seen += len(message.get("body", b""))
-            if seen > self._max_bytes:
+            if seen > limit:
                 # Of what is raised while it reads a body, FastAPI lets only this one through to our handlers.
-                raise HTTPException(413)
+                raise HTTPException(413, detail=too_large(limit).detail)
             return message
 
         await self._app(scope, counting, send)

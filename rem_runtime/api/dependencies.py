@@ -11,6 +11,7 @@ from fastapi import Depends, Request
 
 from rem_crds.handoff import Scope
 from rem_runtime.api.auth.caller import require_scope
+from rem_runtime.api.statistics import StatisticsRefresher
 from rem_runtime.memory.caller import Caller
 from rem_runtime.memory.store import Memory
 
@@ -32,6 +33,12 @@ class Allowed:
         return caller
 
 
+async def _statistics(request: Request) -> StatisticsRefresher:
+    refresher: StatisticsRefresher = request.app.state.statistics
+    return refresher
+
+
 MemoryOf = Annotated[Memory, Depends(_memory)]
 Reader = Annotated[Caller, Depends(Allowed("read"))]
 Writer = Annotated[Caller, Depends(Allowed("write"))]
+Refresher = Annotated[StatisticsRefresher, Depends(_statistics)]

@@ -16,17 +16,21 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 
-from rem_runtime.api.body_limit import too_large
+from rem_runtime.api.media_types import wrong_media_type
 from rem_runtime.api.problems import ProblemError
 from rem_runtime.database import DATABASE_AWAY
 from rem_runtime.memory.errors import (
+    Conflict,
     DialectError,
+    EmbedderUnavailable,
     InvalidInput,
     MemoryFault,
     NotAvailable,
     NotFound,
     NotPermitted,
+    PreconditionFailed,
     SchemaError,
+    UnreadableFile,
 )
 
 log = logging.getLogger(__name__)
@@ -34,7 +38,7 @@ log = logging.getLogger(__name__)
 RETRY_AFTER_SECONDS = 2
 
 
-def register_failures(app: FastAPI, *, max_body_bytes: int) -> None:
+def register_failures(app: FastAPI) -> None:
     """Every exception that an endpoint lets through, as a problem."""
 
     def handle(kind: type[Exception], translate: Callable[[Any], ProblemError]) -> None:
@@ -43,9 +47,13 @@ def register_failures(app: FastAPI, *, max_body_bytes: int) -> None:
 
         app.add_exception_handler(kind, handler)
 
+    async def validation(request: Request, error: Exception) -> Response:
+        assert isinstance(error, RequestValidationError)
+        return (wrong_media_type(request) or _of_validation(error)).response()
+
+    app.add_exception_handler(RequestValidationError, validation)
     handle(ProblemError, lambda error: error)
-    handle(RequestValidationError, _of_validation)
-    handle(HTTPException, lambda error: _of_http(error, max_body_bytes))
+    handle(HTTPException, _of_http)
     handle(MemoryFault, _of_memory)
     for kind in DATABASE_AWAY:
         handle(kind, _database_away)
@@ -79,8 +87,11 @@ def _unfit(error: Exception) -> ProblemError:
 _MEMORY: dict[type[MemoryFault], tuple[int, str]] = {
     NotAvailable: (501, "not-available"),
     InvalidInput: (422, "invalid-input"),
+    UnreadableFile: (422, "unreadable-file"),
     NotPermitted: (403, "not-permitted"),
     NotFound: (404, "not-found"),
+    Conflict: (409, "conflict"),
+    PreconditionFailed: (412, "precondition-failed"),
 }
 
 
@@ -92,6 +103,14 @@ def _of_memory(fault: MemoryFault) -> ProblemError:
         log.warning("schema not usable", extra={"reason": str(fault)})
         retry = {"Retry-After": str(RETRY_AFTER_SECONDS)}
         return ProblemError(503, "schema-not-ready", str(fault), headers=retry)
+    if isinstance(fault, EmbedderUnavailable):
+        log.warning("embedder not available", extra={"reason": str(fault)})
+        detail = "the model that makes vectors does not answer now; try again, or ask with MODE lexical"
+        retry = {"Retry-After": str(RETRY_AFTER_SECONDS)}
+        return ProblemError(503, "embedder-unavailable", detail, headers=retry)
+    if isinstance(fault, UnreadableFile):
+        members = {"file_id": str(fault.file_id)}
+        return ProblemError(422, "unreadable-file", str(fault), members=members)
     if type(fault) in _MEMORY:
         status, kind = _MEMORY[type(fault)]
         return ProblemError(status, kind, str(fault))
@@ -103,14 +122,16 @@ def _fault(error: Exception) -> ProblemError:
     return ProblemError(500, "internal-error", "a fault in the server; its log has the details")
 
 
-def _of_http(error: HTTPException, max_body_bytes: int) -> ProblemError:
+def _of_http(error: HTTPException) -> ProblemError:
     match error.status_code:
         case 404:
             kind, detail = "no-such-path", "there is nothing at this path; /api/v1/openapi.json lists what there is"
         case 405:
             kind, detail = "method-not-allowed", "this path does not take that method; see the Allow header"
+        case 400:
+            kind, detail = "invalid-body", f"the body cannot be read: {error.detail}"
         case 413:
-            return too_large(max_body_bytes)
+            kind, detail = "too-large", str(error.detail)
         case _:
             kind, detail = "http-error", str(error.detail)
     return ProblemError(error.status_code, kind, detail, headers=error.headers)

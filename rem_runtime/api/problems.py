@@ -74,12 +74,15 @@ def documented(*statuses: int) -> dict[int | str, dict[str, Any]]:
 
 
 _MEANINGS = {
-    400: "The query is not in the dialect: `position` and `hint` say where and how.",
+    400: "The body is not JSON, or the query is not in the dialect: `position` and `hint` say where and how.",
     401: "No API key, or one that this tenant does not know.",
     403: "The key lacks a scope, or asks for another tenant.",
     404: "There is no such thing, or the caller may not see it.",
     409: "It contradicts what is stored.",
+    412: "It has changed since the version in If-Match; nothing was written.",
     413: "The body is larger than the server takes.",
+    415: "The body has another Content-Type than the endpoint takes.",
     422: "The body is not what the endpoint takes: `errors` names each field.",
+    501: "Understood, but not in this version, or switched off; the detail says which.",
     503: "The database cannot serve now; `Retry-After` says when to try again.",
 }

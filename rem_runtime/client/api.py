@@ -6,8 +6,10 @@ Prints nothing; `render.py` does.
 from __future__ import annotations
 
 import asyncio
+import posixpath
 from types import TracebackType
 from typing import Any
+from urllib.parse import quote
 
 import httpx
 
@@ -18,6 +20,10 @@ from rem_runtime.client.settings import ClientSettings
 _ATTEMPTS = 4
 _FIRST_PAUSE_SECONDS = 0.5
 _LONGEST_PAUSE_SECONDS = 10.0
+# A large file is read, cut and embedded before it is answered: a small server manages a few pages a second.
+_BYTES_PER_SECOND = 20_000
+# Not repeated by itself: the second answer would count nothing.
+_FORGETTING_SECONDS = 600.0
 _TRY_AGAIN = frozenset({429, 502, 503, 504})
 
 
@@ -46,24 +52,34 @@ class RemClient:
         """The answer to one query of the dialect."""
         return await self._post("/query", {"query": text})
 
-    async def put_resource(self, *, uri: str, media_type: str, content: str, owner: str) -> dict[str, Any]:
-        """Stores one document; the same content again changes nothing (`unchanged`)."""
-        body = {"uri": uri, "media_type": media_type, "content": content, "owner": owner}
-        return await self._post("/resources", body)
+    async def put_file(self, *, uri: str, content: bytes, owner: str) -> dict[str, Any]:
+        """Stores one file; the same again changes nothing (`unchanged`). The server finds out what format it is."""
+        response = await self._send(
+            "/files",
+            extra_seconds=len(content) / _BYTES_PER_SECOND,
+            data={"uri": uri, "owner": owner},
+            files={"file": (posixpath.basename(uri), content, "application/octet-stream")},
+        )
+        return _answer_of(response, {}, self._settings)
+
+    async def forget_user(self, user: str) -> dict[str, Any]:
+        """Erases everything of a user, which may take minutes; how many things of each kind that was."""
+        path = f"/users/{quote(user, safe='')}"
+        timeout = max(_FORGETTING_SECONDS, self._settings.timeout_seconds)
+        try:
+            response = await self._http.delete(path, params={"purge": "true"}, timeout=timeout)
+        except httpx.TransportError as error:
+            raise _unreachable(self._settings, error) from error
+        return _answer_of(response, {}, self._settings)
 
     async def _post(self, path: str, body: dict[str, Any]) -> dict[str, Any]:
-        response = await self._send(path, body)
-        if response.is_success:
-            answer = _json_of(response)
-            if isinstance(answer, dict):
-                return answer
-            raise ClientError(f"{self._settings.url} answered, but not as REM does; check REM_URL")
-        raise _error_of(response, body, self._settings)
+        return _answer_of(await self._send(path, json=body), body, self._settings)
 
-    async def _send(self, path: str, body: dict[str, Any]) -> httpx.Response:
+    async def _send(self, path: str, *, extra_seconds: float = 0.0, **content: Any) -> httpx.Response:
+        seconds = self._settings.timeout_seconds + extra_seconds
         for attempt in range(1, _ATTEMPTS + 1):
             try:
-                response = await self._http.post(path, json=body)
+                response = await self._http.post(path, timeout=seconds, **content)
             except httpx.TransportError as error:
                 # Nobody listening is told at once; a connection that broke on the way is tried again.
                 if attempt == _ATTEMPTS or isinstance(error, httpx.ConnectError | httpx.UnsupportedProtocol):
@@ -74,6 +90,15 @@ class RemClient:
                 return response
             await asyncio.sleep(_pause_seconds(attempt, response.headers.get("Retry-After")))
         raise AssertionError("the last attempt returns or raises")
+
+
+def _answer_of(response: httpx.Response, body: dict[str, Any], settings: ClientSettings) -> dict[str, Any]:
+    if not response.is_success:
+        raise _error_of(response, body, settings)
+    answer = _json_of(response)
+    if isinstance(answer, dict):
+        return answer
+    raise ClientError(f"{settings.url} answered, but not as REM does; check REM_URL")
 
 
 def _pause_seconds(attempt: int, retry_after: str | None) -> float:

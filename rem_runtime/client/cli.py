@@ -16,17 +16,17 @@ from pathlib import Path
 from typing import Any
 
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 from rem_runtime.client.api import RemClient
 from rem_runtime.client.dev import add_dev_command
-from rem_runtime.client.documents import Document, find_documents
+from rem_runtime.client.documents import find_documents
 from rem_runtime.client.errors import ClientError, UsageError
-from rem_runtime.client.excerpt import printable
+from rem_runtime.client.forget import add_forget_command
 from rem_runtime.client.ingest import Summary, ingest
+from rem_runtime.client.progress import IngestProgress
 from rem_runtime.client.question import as_query
 from rem_runtime.client.render import show_answer
-from rem_runtime.client.report import show_error, show_failures, show_summary
+from rem_runtime.client.report import show_error, show_failures, show_notes, show_summary
 from rem_runtime.client.settings import ClientSettings, load_client_settings
 
 _Command = Callable[[argparse.Namespace, ClientSettings], Coroutine[Any, Any, int]]
@@ -77,9 +77,19 @@ examples:
 {_EXIT_CODES}"""
 
 _INGEST = """\
-Store every .md, .markdown and .txt file below a directory. Repeat it as you like: what has not changed is not stored
-again. Hidden files and links are left out; a file that cannot be stored is named, and the others go on.
+Store files, and every file of a known format below directories: text, Markdown, HTML, PDF, .docx, .pptx, .xlsx, CSV,
+JSON, YAML, e-mail (.eml) and source code. Repeat it as you like: what has not changed is not stored again. Hidden
+files, links, node_modules and __pycache__ are left out; a file that cannot be stored is named, and the others go on.
 """
+
+_INGEST_EPILOG = f"""\
+A file below DIR is stored under its path from there: notes/a.md of `rem ingest docs` is docs/notes/a.md on the disk.
+
+examples:
+  rem ingest docs/
+  rem ingest report.pdf mails/
+
+{_EXIT_CODES}"""
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -110,12 +120,14 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(required=True, metavar="COMMAND", title="commands")
     put = commands.add_parser(
         "ingest",
-        help="store the documents of a directory",
+        help="store files and directories",
         description=_INGEST,
-        epilog=_EXIT_CODES,
+        epilog=_INGEST_EPILOG,
         formatter_class=raw,
     )
-    put.add_argument("directory", type=Path, metavar="DIR", help="the folder that holds the documents")
+    put.add_argument(
+        "paths", nargs="+", type=Path, metavar="PATH", help="a file, or the folder that holds the documents"
+    )
     put.set_defaults(command=_ingest)
     ask = commands.add_parser("ask", help="ask a question", description=_ASK, epilog=_ASK_EPILOG, formatter_class=raw)
     ask.add_argument("query", nargs="+", metavar="QUERY", help="a few words, or a query of the dialect")
@@ -123,6 +135,7 @@ def _parser() -> argparse.ArgumentParser:
     shown.add_argument("--full", action="store_true", help="show whole passages, and all of them")
     shown.add_argument("--json", action="store_true", help="print the server's answer as JSON")
     ask.set_defaults(command=_ask)
+    add_forget_command(commands)
     add_dev_command(commands)
     return parser
 
@@ -141,47 +154,28 @@ async def _ask(arguments: argparse.Namespace, settings: ClientSettings) -> int:
 
 
 async def _ingest(arguments: argparse.Namespace, settings: ClientSettings) -> int:
-    documents = find_documents(arguments.directory)
-    if not documents:
-        raise UsageError(f"{arguments.directory} holds no .md, .markdown or .txt file")
+    found = find_documents(arguments.paths)
+    if not found.documents and not found.failed:
+        where = " ".join(str(path) for path in arguments.paths)
+        raise UsageError(f"{where} holds no file of a format that is read")
     started = time.monotonic()
     summary = Summary()
     try:
-        await _ingest_visibly(documents, summary, settings)
+        async with RemClient(settings) as client:
+            with IngestProgress(_errors(), found.documents) as progress:
+                await ingest(client, found, summary, done=progress.advance)
     except ClientError:
         if summary.stored or summary.unchanged:
             show_failures(_errors(), summary)
             sys.stderr.write(
-                f"rem: stopped after {summary.stored + summary.unchanged} of {len(documents)} documents; "
+                f"rem: stopped after {summary.stored + summary.unchanged} of {len(found.documents)} documents; "
                 "run it again to go on\n"
             )
         raise
+    show_notes(_errors(), summary)
     show_failures(_errors(), summary)
     show_summary(_output(), summary, seconds=time.monotonic() - started)
     return 1 if summary.failed else 0
-
-
-async def _ingest_visibly(documents: Sequence[Document], summary: Summary, settings: ClientSettings) -> None:
-    console = _errors()
-    progress = Progress(
-        TextColumn("storing"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TimeElapsedColumn(),
-        TextColumn("{task.description}", markup=False, style="dim"),
-        console=console,
-        transient=True,
-        disable=not console.is_terminal,
-    )
-    with progress:
-        task = progress.add_task("", total=len(documents))
-        async with RemClient(settings) as client:
-            await ingest(
-                client,
-                documents,
-                summary,
-                done=lambda document: progress.update(task, advance=1, description=printable(document.uri)),
-            )
 
 
 def _output() -> Console:

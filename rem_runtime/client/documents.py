@@ -1,71 +1,109 @@
-"""Which files under a directory are documents, and what they are called. Reads the disk, knows no HTTP."""
+"""Which files under the given paths are sent, and what they are called. Reads the disk, knows no HTTP."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from rem_runtime.client.errors import UsageError
+from rem_runtime.memory.ingest.readers.formats import EXTENSIONS
+from rem_runtime.memory.ingest.readers.limits import MAX_FILE_BYTES
 
-MEDIA_TYPES = {".md": "text/markdown", ".markdown": "text/markdown", ".txt": "text/plain"}
-_UTF16_MARKS = (b"\xff\xfe", b"\xfe\xff")
+# What tools put beside a source, thousands of files of it.
+_NOT_WALKED = frozenset({"node_modules", "__pycache__"})
 
 
 class UnreadableError(Exception):
-    """A file that is not a document after all; the message says why."""
+    """A file that is not sent after all; the message says why."""
 
 
 @dataclass(frozen=True, slots=True)
 class Document:
-    """One file; `uri` is its path below the directory, with slashes on every system."""
+    """One file; `uri` is its path below the directory that was given, with slashes on every system."""
 
     path: Path
     uri: str
-    media_type: str
+    size_bytes: int
 
-    def read(self) -> str:
-        """Its text; raises UnreadableError."""
+    def read(self) -> bytes:
+        """The file; raises UnreadableError."""
+        if self.size_bytes > MAX_FILE_BYTES:
+            raise UnreadableError(
+                f"it has {self.size_bytes / 1e6:,.0f} MB; at most {MAX_FILE_BYTES / 1e6:,.0f} are read: split it"
+            )
         try:
-            return _text_of(self.path.read_bytes())
+            content = self.path.read_bytes()
         except OSError as error:
             raise UnreadableError(f"it cannot be read: {error.strerror or error}") from error
+        if not content.strip():
+            raise UnreadableError("it is empty")
+        return content
 
 
-def find_documents(directory: Path) -> list[Document]:
-    """Every .md, .markdown and .txt below `directory` in a stable order; hidden files and folders are left out."""
-    if not directory.exists():
-        raise UsageError(f"there is no directory {directory}")
-    if not directory.is_dir():
-        raise UsageError(f"{directory} is not a directory; give the folder that holds the documents")
-    return sorted(_walk(directory), key=lambda document: document.uri)
+@dataclass(slots=True)
+class Found:
+    """What is to be sent, and what is not."""
+
+    documents: list[Document] = field(default_factory=list)
+    left_out: Counter[str] = field(default_factory=Counter)
+    """How many files of each extension are of no format that is read."""
+    failed: list[tuple[str, str]] = field(default_factory=list)
+    """Folders that cannot be read, and why."""
 
 
-def _text_of(content: bytes) -> str:
-    if content.startswith(_UTF16_MARKS):
-        raise UnreadableError("it is UTF-16; convert it to UTF-8 first (iconv -f UTF-16 -t UTF-8)")
-    if b"\0" in content:
-        raise UnreadableError("it is binary, not text")
-    try:
-        text = content.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        raise UnreadableError(f"it is not UTF-8 (byte {error.start}); convert it first") from error
-    if not text.strip():
-        raise UnreadableError("it is empty")
-    return text
+def find_documents(paths: Sequence[Path]) -> Found:
+    """Every file of a known format below the directories, and every file that was named itself, in a stable order.
+
+    Hidden files and folders and links are left out. Raises UsageError for a path that is not there, and where two files
+    would get the same uri.
+    """
+    found = Found()
+    for path in paths:
+        if path.is_dir():
+            found.documents += sorted(_walk(path, found), key=lambda document: document.uri)
+        elif path.is_file():
+            found.documents.append(_document(path, path.name))
+        else:
+            raise UsageError(f"there is no file or directory {path}")
+    _refuse_doubles(found.documents)
+    return found
 
 
-def _refuse(error: OSError) -> None:
-    raise UsageError(f"{error.filename} cannot be read: {error.strerror}; nothing was sent") from error
+def _refuse_doubles(documents: list[Document]) -> None:
+    by_uri: dict[str, Path] = {}
+    for document in documents:
+        other = by_uri.setdefault(document.uri, document.path)
+        if other is not document.path:
+            raise UsageError(
+                f"{other} and {document.path} would both be stored as {document.uri}; store the directory above them"
+            )
 
 
-def _walk(directory: Path) -> Iterator[Document]:
-    for folder, subfolders, names in os.walk(directory, onerror=_refuse):
-        subfolders[:] = [name for name in subfolders if not name.startswith(".")]
+def _walk(directory: Path, found: Found) -> Iterator[Document]:
+    def note(error: OSError) -> None:
+        folder = Path(str(error.filename)).relative_to(directory).as_posix()
+        found.failed.append((f"{folder}/", f"the folder cannot be read: {error.strerror}"))
+
+    for folder, subfolders, names in os.walk(directory, onerror=note):
+        subfolders[:] = [name for name in subfolders if not name.startswith(".") and name not in _NOT_WALKED]
         for name in names:
             path = Path(folder, name)
-            media_type = MEDIA_TYPES.get(path.suffix.lower())
             # A link may point out of the directory, at something that nobody meant to hand over.
-            if media_type and not name.startswith(".") and path.is_file() and not path.is_symlink():
-                yield Document(path=path, uri=path.relative_to(directory).as_posix(), media_type=media_type)
+            if name.startswith(".") or path.is_symlink() or not path.is_file():
+                continue
+            extension = path.suffix.lower()
+            if extension in EXTENSIONS:
+                yield _document(path, path.relative_to(directory).as_posix())
+            else:
+                found.left_out[extension or "no extension"] += 1
+
+
+def _document(path: Path, uri: str) -> Document:
+    try:
+        size = path.stat().st_size
+    except OSError:
+        size = 0  # reading it will say what is wrong
+    return Document(path, uri, size)

@@ -30,7 +30,7 @@ def hints(verb: str, query: str) -> list[str]:
     if filters:
         found.append(f"try it without {' and '.join(filters)}, which may leave out too much")
     elif verb == "SEARCH":
-        found.append("is anything stored yet? `rem ingest DIR` stores a directory of Markdown and text")
+        found.append("is anything stored yet? `rem ingest DIR` stores a directory of documents")
     name = _TYPE.sub("", said)
     if verb in {"LOOKUP", "TRAVERSE"} and name and "," not in name:
         found.append(f"try {_command('FUZZY', name)} for a name like it")

@@ -18,6 +18,7 @@ from rem_runtime.client.emphasis import emphasised, words_of
 from rem_runtime.client.excerpt import flow, paragraphs, printable
 from rem_runtime.client.hints import hints
 from rem_runtime.client.layout import beside, show_lines, width_of
+from rem_runtime.client.rows import row_lines
 
 # The first results have room, the others a line or two: ten fit on a screen.
 _RESULTS_WITH_ROOM = 3
@@ -53,21 +54,25 @@ def show_answer(console: Console, answer: dict[str, Any], *, full: bool = False)
     query = printable(answer.get("query", ""))
     page = _Page(str(answer.get("verb", "")), words_of(query), width_of(console), full)
     results = answer.get("results") or []
+    rows = answer.get("rows")
+    if rows:
+        show_lines(console, row_lines(rows, width=console.width, full=full))
     depth = None
     for number, hit in enumerate(results, start=1):
         if hit.get("path") and hit.get("depth") != depth:
             depth = hit.get("depth")
             show_lines(console, [Text(f"Depth {depth}", style="bold")])
         show_lines(console, _hit(number, hit, page))
-    if not results:
+    if not results and not rows:
         show_lines(console, [Text("Nothing found.", style="bold")])
     for note in answer.get("notes") or []:
         show_lines(console, beside(Text("note: "), Text(printable(note)), width=page.width))
-    if not results:
+    if not results and rows is None:
         show_lines(console, (Text(hint) for hint in hints(page.verb, query)))
+    found = count(len(results), "result") if rows is None else count(len(rows), "row")
     took = (answer.get("took_ms") or {}).get("total")
     timing = f" · {took:.1f} ms" if isinstance(took, int | float) else ""
-    show_lines(console, [Text(f"{query} · {count(len(results), 'result')}{timing}", style="dim")])
+    show_lines(console, [Text(f"{query} · {found}{timing}", style="dim")])
 
 
 def count(number: int, noun: str) -> str:

@@ -11,6 +11,9 @@ from rem_runtime.client.ingest import Summary
 from rem_runtime.client.layout import beside, show_lines, width_of
 from rem_runtime.client.render import count
 
+_MOST_KINDS = 6
+_MOST_NOTES = 20
+
 
 def show_summary(console: Console, summary: Summary, *, seconds: float) -> None:
     """One line: what became of the documents."""
@@ -23,6 +26,20 @@ def show_summary(console: Console, summary: Summary, *, seconds: float) -> None:
         parts.append(f"{len(summary.failed):,} not stored")
     total = summary.stored + summary.unchanged + len(summary.failed)
     show_lines(console, [Text(f"{count(total, 'document')} in {seconds:.1f} s: {', '.join(parts) or 'nothing done'}")])
+
+
+def show_notes(console: Console, summary: Summary) -> None:
+    """What was left out before it was sent, and what the server could not read of a document that it stored."""
+    if summary.left_out:
+        kinds = ", ".join(f"{extension} {number:,}" for extension, number in summary.left_out.most_common(_MOST_KINDS))
+        more = ", …" if len(summary.left_out) > _MOST_KINDS else ""
+        said = f"left out {count(summary.left_out.total(), 'file')} of formats that are not read: {kinds}{more}"
+        show_lines(console, beside(Text(), Text(said, style="dim"), width=width_of(console)))
+    for uri, note in summary.notes[:_MOST_NOTES]:
+        said_of = Text.assemble((printable(uri), "bold"), f": {printable(note)}")
+        show_lines(console, beside(Text("note "), said_of, width=width_of(console), keep=[printable(uri)]))
+    if len(summary.notes) > _MOST_NOTES:
+        show_lines(console, [Text(f"… and {len(summary.notes) - _MOST_NOTES:,} notes more", style="dim")])
 
 
 def show_failures(console: Console, summary: Summary) -> None:

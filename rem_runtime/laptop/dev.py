@@ -12,7 +12,7 @@ from pathlib import Path
 
 from rich.console import Console
 
-from rem_crds.handoff import DATABASE_NAME, PATH_PREFIX, ROLE_APP, ROLE_OWNER
+from rem_crds.handoff import DATABASE_NAME, PATH_PREFIX, ROLE_APP, ROLE_OWNER, ROLE_SQL
 from rem_runtime.app import serve_api
 from rem_runtime.errors import ListenError
 from rem_runtime.laptop.database import Credentials, prepare_database
@@ -94,6 +94,7 @@ def _with_database(
             "database": DATABASE_NAME,
             "user": user,
             "password": password,
+            **({} if as_owner else {"sql_user": ROLE_SQL, "sql_password": credentials.sql}),
         },
         "embedding": _stated(llm.embedding.model_dump() if llm and llm.embedding else {}),
         "llm": _stated({"default_model": llm.default_model if llm else None}),

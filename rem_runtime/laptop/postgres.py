@@ -64,8 +64,9 @@ class EmbeddedPostgres:
         log_file: Path | None = None,
     ) -> None:
         self._account = server_account()
-        self._preferred_directory = directory
-        self.directory = reachable_directory(directory, self._account)
+        # PostgreSQL is started from elsewhere: a relative path would mean another directory to it.
+        self._preferred_directory = directory.absolute()
+        self.directory = reachable_directory(self._preferred_directory, self._account)
         self.host = host
         self.port = port or _free_port(host)
         self._parameters = dict(parameters or {})

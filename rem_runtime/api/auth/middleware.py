@@ -1,4 +1,7 @@
-"""Nobody reaches a route unidentified, but the two probes. Pure ASGI, inside CORS, outside everything else."""
+"""Nobody reaches a route unidentified, but the two probes and the page that shows the API.
+
+Pure ASGI, inside CORS, outside everything else.
+"""
 
 from __future__ import annotations
 
@@ -9,13 +12,14 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from rem_crds.handoff import PATH_API_LIVE, PATH_API_READY
 from rem_runtime.api.auth.caller import Authenticator
+from rem_runtime.api.docs import PATH_DOCS
 from rem_runtime.api.problems import ProblemError
 from rem_runtime.monitoring import Metrics
 
 log = logging.getLogger(__name__)
 
 # Exact paths: a prefix would open whatever is mounted below it later.
-OPEN_PATHS = frozenset({PATH_API_LIVE, PATH_API_READY})
+OPEN_PATHS = frozenset({PATH_API_LIVE, PATH_API_READY, PATH_DOCS})
 
 
 class AuthMiddleware:

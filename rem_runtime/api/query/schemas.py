@@ -6,6 +6,9 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from rem_runtime.api.entities.schemas import ENTITY
+from rem_runtime.memory.answers import Hit, QueryAnswer
+
 # Longer than any sensible question; a document pasted in by mistake is told apart from a bad query.
 MAX_QUERY_CHARACTERS = 8000
 
@@ -33,3 +36,12 @@ EXAMPLES: dict[str, Any] = {
         "value": {"query": "TRAVERSE Project Mercury DEPTH 2 REL works_on, owns"},
     },
 }
+
+ANSWER = QueryAnswer(
+    query="LOOKUP Sarah Chen",
+    verb="LOOKUP",
+    defaults={},
+    took_ms={"parse": 0.04, "lookup": 0.61, "decode": 0.05, "total": 0.71},
+    results=(Hit(kind="entity", key=ENTITY.key, label=ENTITY.label, ref="Sarah Chen", node=ENTITY),),
+    memo="LOOKUP Sarah Chen -> 1 result",
+)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import socket
 from collections.abc import AsyncIterator, Callable, Mapping
@@ -22,7 +23,7 @@ from rem_runtime.api.statistics import StatisticsRefresher
 from rem_runtime.app import create_app
 from rem_runtime.memory.answers import IngestResult, QueryAnswer, StoredDocument
 from rem_runtime.memory.caller import Caller, owner_for
-from rem_runtime.memory.embedding import load_embedder
+from rem_runtime.memory.embedding import Embedder, load_embedder
 from rem_runtime.memory.errors import NotFound
 from rem_runtime.memory.ingest import Document
 from rem_runtime.memory.pool import open_pool
@@ -156,17 +157,23 @@ def open_app(scripted: ScriptedMemory) -> FastAPI:
     return app_over(scripted, keys=None)
 
 
-@pytest_asyncio.fixture(loop_scope="session")
-async def memory(database: Any) -> AsyncIterator[Memory]:
-    """The real memory in a fresh database with our tables."""
+@pytest.fixture(scope="session")
+def embedder() -> Embedder:
+    """The real one, loaded once."""
     directory = EmbeddingSettings().directory
     if not (directory / "embedder.json").is_file():
         pytest.skip("the embedder is not converted yet: python -m rem_runtime.memory.embedding.convert")
+    return load_embedder(directory)
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def memory(database: Any, embedder: Embedder) -> AsyncIterator[Memory]:
+    """The real memory in a fresh database with our tables."""
     owner = await asyncpg.connect(database.owner_dsn)
     await apply_schema(owner, app_role="rem_app", sql_role="rem_sql")
     await owner.close()
     pool = await open_pool(min_size=0, max_size=4, dsn=database.app_dsn)
-    yield Memory(pool, load_embedder(directory), tenant=TENANT)
+    yield Memory(pool, embedder, tenant=TENANT)
     await pool.close()
 
 
@@ -176,3 +183,26 @@ def free_port() -> int:
     with socket.socket() as sock:
         sock.bind(("127.0.0.1", 0))
         return int(sock.getsockname()[1])
+
+
+@pytest.fixture
+def served(memory: Memory, keys_file: Path) -> FastAPI:
+    """The application with API keys over the real memory."""
+    return app_over(memory, keys=KeyRing(keys_file))
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def as_user(served: FastAPI) -> AsyncIterator[Callable[[str], httpx.AsyncClient]]:
+    """Clients of users: `as_user("ann")` may read and write as Ann, `as_user("admin")` everything, as user root."""
+    async with contextlib.AsyncExitStack() as stack:
+        clients: dict[str, httpx.AsyncClient] = {}
+
+        def client(user: str) -> httpx.AsyncClient:
+            if user not in clients:
+                clients[user] = (
+                    client_of(served, "admin") if user == "admin" else client_of(served, "gateway", x_user_id=user)
+                )
+                stack.push_async_callback(clients[user].aclose)
+            return clients[user]
+
+        yield client

@@ -11,13 +11,15 @@ from typing import Any
 import pytest
 
 from rem_crds.handoff import make_api_key_file
-from rem_runtime.api import entities, health, query, resources
+from rem_runtime.api import entities, files, health, messages, moments, query, resources, sessions, users
 from rem_runtime.api.auth.keys import KeyRing
+from rem_runtime.api.auth.middleware import OPEN_PATHS
 from rem_runtime.api.dependencies import Allowed
 from rem_runtime.app import make_authenticator
 from rem_runtime.errors import KeysFileError, SettingsError
 from rem_runtime.settings import AuthSettings, Settings
 
+OPEN_PROBES = {"/api/v1/health", "/api/v1/ready"}
 NOTE = {"uri": "a.md", "content": "hello"}
 ASK = ("POST", "/api/v1/query", {"query": "LOOKUP a"})
 PUT = ("POST", "/api/v1/resources", NOTE)
@@ -114,7 +116,7 @@ async def test_every_route_names_a_scope_or_is_a_probe(app) -> None:
                 open_routes.add(path)
             else:
                 scoped[method, path] = operation
-    assert open_routes == {"/api/v1/health", "/api/v1/ready"}
+    assert open_routes == OPEN_PROBES
     assert scoped
     for route in _api_routes(app):
         scopes = [d.call.scope for d in route.dependant.dependencies if isinstance(d.call, Allowed)]
@@ -126,9 +128,14 @@ async def test_every_route_names_a_scope_or_is_a_probe(app) -> None:
 
 
 def _api_routes(app) -> list[Any]:
-    routes = [route for part in (entities, health, query, resources) for route in part.router.routes]
+    parts = (entities, files, health, messages, moments, query, resources, sessions, users)
+    routes = [route for part in parts for route in part.router.routes]
     assert len(routes) == sum(len(methods) for methods in app.openapi()["paths"].values())
     return routes
+
+
+async def test_a_page_without_data_is_all_that_is_open_beside_the_probes(app) -> None:
+    assert {"/api/v1/docs", *OPEN_PROBES} == OPEN_PATHS
 
 
 async def test_even_the_api_description_and_unknown_paths_need_a_key(connect, app) -> None:
@@ -140,6 +147,8 @@ async def test_even_the_api_description_and_unknown_paths_need_a_key(connect, ap
             "/api/v1/health/",
             "/api/v1/ready/x",
             "//api/v1/health",
+            "/api/v1/docs/",
+            "/api/v1/docs/x",
         ):
             assert (await client.get(path)).status_code == 401, path
 

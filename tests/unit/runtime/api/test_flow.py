@@ -6,6 +6,8 @@ import json
 
 import pytest
 
+from rem_runtime.memory.answers import QueryAnswer
+
 pytestmark = pytest.mark.postgres
 
 MERCURY = """---
@@ -63,7 +65,7 @@ async def test_a_document_is_stored_found_followed_and_idempotent(connect, make_
             assert answer.status_code == 200, answer.text
             labels = [hit["label"] for hit in answer.json()["results"]]
             assert label in labels, (query, labels)
-            assert set(answer.json()) == {"query", "verb", "defaults", "took_ms", "results", "notes"}
+            assert set(answer.json()) == set(QueryAnswer.model_fields)
 
 
 async def test_a_user_sees_their_own_and_the_shared(connect, make_app, memory) -> None:

@@ -2,19 +2,25 @@
 
 from __future__ import annotations
 
+from uuid import UUID
+
 import asyncpg
 import pytest
 from prometheus_client import generate_latest
 
 from rem_runtime.api.auth.keys import KeyRing
 from rem_runtime.memory.errors import (
+    Conflict,
     DialectError,
     EmbedderError,
+    EmbedderUnavailable,
     InvalidInput,
     NotAvailable,
     NotFound,
     NotPermitted,
+    PreconditionFailed,
     SchemaError,
+    UnreadableFile,
 )
 from rem_runtime.memory.pool import open_pool
 from rem_runtime.memory.store import Memory
@@ -31,8 +37,12 @@ FAILURES: list[tuple[Exception, int, str]] = [
     (InvalidInput("too odd"), 422, "invalid-input"),
     (NotPermitted("needs admin"), 403, "not-permitted"),
     (NotFound("there is no such thing"), 404, "not-found"),
+    (Conflict("there is another"), 409, "conflict"),
+    (PreconditionFailed("it has changed"), 412, "precondition-failed"),
+    (UnreadableFile("it is encrypted", file_id=UUID(int=1)), 422, "unreadable-file"),
     (SchemaError("no tables; run rem-runtime schema apply"), 503, "schema-not-ready"),
     (EmbedderError("broken"), 500, "internal-error"),
+    (EmbedderUnavailable("https://secret.internal/v1 answered 503"), 503, "embedder-unavailable"),
     (ConnectionRefusedError("db.internal:5432"), 503, "database-unavailable"),
     (TimeoutError(), 503, "database-unavailable"),
     (asyncpg.CannotConnectNowError("starting up"), 503, "database-unavailable"),
@@ -79,7 +89,7 @@ async def test_a_query_outside_the_dialect_says_where(connect, open_app, scripte
         (b"{", {}, 400, "invalid-json", "not JSON"),
         (b"", {}, 422, "invalid-request", "send a JSON object"),
         (b"[]", {}, 422, "invalid-request", "send a JSON object"),
-        (b'{"query": "x"}', {"content-type": "text/plain"}, 422, "invalid-request", "Content-Type: application/json"),
+        (b'{"query": "x"}', {"content-type": "text/plain"}, 415, "unsupported-media-type", "takes application/json"),
         (b"{}", {}, 422, "invalid-request", "/query: Field required"),
         (b'{"query": ""}', {}, 422, "invalid-request", "/query: "),
         (b'{"query": 5}', {}, 422, "invalid-request", "/query: Input should be a valid string"),
@@ -150,6 +160,18 @@ async def test_a_401_carries_cors_headers_and_a_preflight_needs_no_key(connect, 
     assert "access-control-allow-origin" not in stranger.headers
 
 
+async def test_a_browser_may_change_and_delete_and_read_versions(connect, make_app, scripted) -> None:
+    app = make_app(scripted, keys=None, api=ApiSettings(cors_origins=("https://ui.example",)))
+    async with connect(app, origin="https://ui.example") as client:
+        for method in ("GET", "POST", "PATCH", "DELETE", "PUT"):
+            headers = {"access-control-request-method": method, "access-control-request-headers": "if-match"}
+            preflight = await client.options("/api/v1/entities/x", headers=headers)
+            assert preflight.status_code == (400 if method == "PUT" else 200), method
+        answer = await client.get("/api/v1/health")
+    exposed = set(answer.headers["access-control-expose-headers"].split(", "))
+    assert exposed >= {"ETag", "Location", "Retry-After"}
+
+
 async def test_probes_ask_for_no_key_and_tell_the_truth(connect, app, scripted) -> None:
     async with connect(app) as client:
         assert (await client.get("/api/v1/health")).json()["status"] == "ok"
@@ -217,4 +239,5 @@ async def test_the_description_shows_problems_and_examples(open_app) -> None:
                 if int(status) >= 400:
                     assert set(response["content"]) == {"application/problem+json"}, (path, status)
             if "requestBody" in operation:
-                assert operation["requestBody"]["content"]["application/json"]["examples"]
+                (media,) = operation["requestBody"]["content"].values()
+                assert media["examples"]

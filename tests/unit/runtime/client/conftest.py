@@ -20,10 +20,10 @@ from rem_runtime.api.auth.keys import KeyRing
 from rem_runtime.api.statistics import StatisticsRefresher
 from rem_runtime.app import create_app
 from rem_runtime.client.cli import main
-from rem_runtime.memory.answers import Hit, IngestResult, QueryAnswer
+from rem_runtime.memory.answers import Hit, QueryAnswer
 from rem_runtime.memory.caller import Caller, owner_for
-from rem_runtime.memory.errors import DialectError, InvalidInput, NotPermitted
-from rem_runtime.memory.ingest import Document
+from rem_runtime.memory.errors import DialectError, NotPermitted, UnreadableFile
+from rem_runtime.memory.ingest import FileInput, FileResult
 from rem_runtime.memory.store import Memory
 from rem_runtime.monitoring import Metrics
 from rem_runtime.serving import Listener, Servers, listen
@@ -33,10 +33,10 @@ KEY = "key of the test"
 
 
 class RememberingMemory(Memory):
-    """Keeps documents by uri; answers every query with the results it was given, and notes it."""
+    """Keeps files by uri; answers every query with the results it was given, and notes it."""
 
     def __init__(self) -> None:
-        self.documents: dict[tuple[str, str], Document] = {}
+        self.documents: dict[tuple[str, str], FileInput] = {}
         self.queries: list[str] = []
         self.results: tuple[Hit, ...] = ()
         self.fails: list[Exception] = []
@@ -49,7 +49,7 @@ class RememberingMemory(Memory):
             raise DialectError("BAD is no clause", position=text.index("BAD"), hint="try LIMIT 5")
         return QueryAnswer(query=text, verb="SEARCH", defaults={}, took_ms={"total": 1.0}, results=self.results)
 
-    async def ingest(self, document: Document, caller: Caller) -> IngestResult:
+    async def ingest_file(self, file: FileInput, caller: Caller) -> FileResult:
         self.at_once += 1
         self.most_at_once = max(self.at_once, self.most_at_once)
         await asyncio.sleep(0.01)
@@ -58,20 +58,24 @@ class RememberingMemory(Memory):
             raise self.fails.pop()
         if self.refuses_after is not None and len(self.documents) >= self.refuses_after:
             raise NotPermitted("this key may no longer write")
-        if "refuse me" in document.content:
-            raise InvalidInput("this document asks to be refused")
-        key = (owner_for(caller, document.owner), document.uri)
+        if b"refuse me" in file.data:
+            raise UnreadableFile("this document asks to be refused", file_id=uuid4())
+        key = (owner_for(caller, file.owner), file.uri)
         before = self.documents.get(key)
-        self.documents[key] = document
-        return IngestResult(
+        self.documents[key] = file
+        return FileResult(
             id=uuid4(),
-            uri=document.uri,
-            label=document.uri,
+            resource_id=uuid4(),
+            uri=file.uri,
+            label=file.uri,
             owner=key[0],
+            media_type="text/plain",
+            size_bytes=len(file.data),
             chunks=2,
             edges=1,
             created=before is None,
-            unchanged=before == document,
+            unchanged=before == file,
+            notes=("its pictures are not read",) if b"picture" in file.data else (),
         )
 
     async def refresh_statistics(self) -> bool:

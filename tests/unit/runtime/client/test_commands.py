@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import sys
 from datetime import UTC, datetime
@@ -12,9 +13,11 @@ from pathlib import Path
 import asyncpg
 import pytest
 
+from rem_runtime.client import progress
 from rem_runtime.client.cli import main
 from rem_runtime.client.documents import UnreadableError, find_documents
 from rem_runtime.memory.answers import Hit, Hop, Passage
+from rem_runtime.memory.ingest.readers.limits import MAX_FILE_BYTES
 
 
 @pytest.fixture
@@ -38,16 +41,15 @@ def corpus(tmp_path: Path) -> Path:
 
 async def test_a_directory_is_stored_for_the_whole_tenant_and_again_is_nothing(rem, server, corpus: Path) -> None:
     first = await rem("ingest", corpus)
-    assert (first.code, first.err) == (0, "")
+    assert (first.code, first.err) == (0, "left out 1 file of formats that are not read: .png 1\n")
     assert sorted(server.memory.documents) == [
         ("", uri)
         for uri in sorted(
             [*(f"notes/{n}.md" for n in range(5)), "notes/deep/Ünï & co.markdown", "plain.TXT", "readme.txt"]
         )
     ]
-    assert server.memory.documents["", "plain.TXT"].content == "with a byte order mark"
-    assert server.memory.documents["", "plain.TXT"].media_type == "text/plain"
-    assert server.memory.documents["", "notes/0.md"].media_type == "text/markdown"
+    assert server.memory.documents["", "plain.TXT"].data == b"\xef\xbb\xbfwith a byte order mark"
+    assert {file.owner for file in server.memory.documents.values()} == {""}
     assert len(first.lines) == 1
     assert first.out.startswith("8 documents in ")
     assert first.out.endswith(" s: 8 stored (16 chunks, 8 edges)\n")
@@ -57,23 +59,23 @@ async def test_a_directory_is_stored_for_the_whole_tenant_and_again_is_nothing(r
 
 
 async def test_a_bad_document_does_not_stop_the_others(rem, server, corpus: Path) -> None:
-    (corpus / "latin.txt").write_bytes(b"na\xefve")
-    (corpus / "binary.txt").write_bytes(b"PK\x03\x04\x00")
-    (corpus / "wide.txt").write_text("wide", encoding="utf-16")
     (corpus / "empty.md").write_text(" \n")
     (corpus / "odd.md").write_text("refuse me")
+    (corpus / "scan.pdf").write_text("with a picture")
+    with (corpus / "huge.csv").open("wb") as huge:
+        huge.truncate(MAX_FILE_BYTES + 1)
     ran = await rem("ingest", corpus)
     assert ran.code == 1
     assert ran.err.splitlines() == [
-        "not stored binary.txt: it is binary, not text",
+        "left out 1 file of formats that are not read: .png 1",
+        "note scan.pdf: its pictures are not read",
         "not stored empty.md: it is empty",
-        "not stored latin.txt: it is not UTF-8 (byte 2); convert it first",
+        "not stored huge.csv: it has 67 MB; at most 67 are read: split it",
         "not stored odd.md: this document asks to be refused",
-        "not stored wide.txt: it is UTF-16; convert it to UTF-8 first (iconv -f UTF-16 -t UTF-8)",
     ]
     assert len(ran.lines) == 1
-    assert ran.out.startswith("13 documents in ")
-    assert ran.out.endswith(" s: 8 stored (16 chunks, 8 edges), 5 not stored\n")
+    assert ran.out.startswith("12 documents in ")
+    assert ran.out.endswith(" s: 9 stored (18 chunks, 9 edges), 3 not stored\n")
 
 
 async def test_a_file_or_folder_that_may_not_be_read_is_named(rem, server, corpus: Path) -> None:
@@ -81,18 +83,62 @@ async def test_a_file_or_folder_that_may_not_be_read_is_named(rem, server, corpu
         pytest.skip("root reads everything")
     (corpus / "notes" / "0.md").chmod(0)
     ran = await rem("ingest", corpus)
-    assert (ran.code, ran.err) == (1, "not stored notes/0.md: it cannot be read: Permission denied\n")
+    assert (ran.code, ran.err.splitlines()[1:]) == (1, ["not stored notes/0.md: it cannot be read: Permission denied"])
     (corpus / "notes").chmod(0)
     try:
         refused = await rem("ingest", corpus)
     finally:
         (corpus / "notes").chmod(0o700)
-    assert refused.code == 2
-    assert "cannot be read: Permission denied; nothing was sent" in " ".join(refused.err.split())
+    assert refused.code == 1
+    assert refused.err.splitlines()[1:] == ["not stored notes/: the folder cannot be read: Permission denied"]
+    assert refused.out.endswith(" s: 2 unchanged, 1 not stored\n")
+
+
+async def test_a_folder_that_cannot_be_walked_does_not_stop_the_others(
+    rem, server, corpus: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    listed = os.scandir
+
+    def scandir(path: str) -> object:
+        if str(path).endswith("deep"):
+            raise PermissionError(13, "Permission denied", str(path))
+        return listed(path)
+
+    monkeypatch.setattr(os, "scandir", scandir)
+    ran = await rem("ingest", corpus)
+    assert (ran.code, len(server.memory.documents)) == (1, 7)
+    assert "not stored notes/deep/: the folder cannot be read: Permission denied" in ran.err
+
+
+async def test_files_and_several_directories(rem, server, corpus: Path, tmp_path: Path) -> None:
+    (corpus / "node_modules").mkdir()
+    (corpus / "node_modules" / "x.js").write_text("not this")
+    (tmp_path / "no extension").write_text("sent, since it was named")
+    ran = await rem("ingest", tmp_path / "no extension", corpus / "notes", corpus / "image.png")
+    assert ran.code == 0
+    assert [uri for _, uri in server.memory.documents if "/" not in uri and not uri.endswith(".md")] == [
+        "no extension",
+        "image.png",
+    ]
+    assert ("", "deep/Ünï & co.markdown") in server.memory.documents
+    assert not any("node_modules" in uri for _, uri in server.memory.documents)
+    twice = await rem("ingest", corpus / "notes" / "0.md", corpus / "notes")
+    assert twice.code == 2
+    assert "would both be stored as 0.md" in " ".join(twice.err.split())
+
+
+async def test_without_a_terminal_a_line_now_and_then(
+    rem, server, corpus: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(progress, "LINE_SECONDS", 0.0)
+    ran = await rem("ingest", corpus)
+    assert re.match(r"rem: 1/8 documents, [\d.]+/s, about \d+ s left$", ran.err.splitlines()[0])
+    assert len(ran.err.splitlines()) == 7 + 1
+    assert "\x1b" not in ran.err
 
 
 async def test_a_file_that_goes_away_meanwhile_is_named(corpus: Path) -> None:
-    [document, *_] = find_documents(corpus)
+    [document, *_] = find_documents([corpus]).documents
     document.path.unlink()
     with pytest.raises(UnreadableError, match="it cannot be read: No such file"):
         document.read()
@@ -208,15 +254,14 @@ async def test_errors_say_what_to_do(rem, server, tmp_path: Path, free_port: int
     wrong_key = await rem("ask", "x", REM_API_KEY="other")
     assert wrong_key.code == 4
     assert "set REM_API_KEY" in wrong_key.err
-    no_key = await rem("ingest", tmp_path, REM_API_KEY="")
+    (tmp_path / "empty").mkdir()
+    no_key = await rem("ingest", tmp_path / "empty", REM_API_KEY="")
     assert no_key.code == 2  # an empty directory is noticed before anything is sent
     odd_url = await rem("ask", "x", REM_URL="localhost:8000")
     assert (odd_url.code, "REM_URL: " in odd_url.err) == (2, True)
-    assert "holds no .md, .markdown or .txt file" in no_key.err
+    assert "holds no file of a format that is read" in no_key.err
     missing = await rem("ingest", tmp_path / "nowhere")
-    assert (missing.code, "there is no directory" in missing.err) == (2, True)
-    file = await rem("ingest", __file__)
-    assert (file.code, "is not a directory" in file.err) == (2, True)
+    assert (missing.code, "there is no file or directory" in missing.err) == (2, True)
     blank = await rem("ask", " ")
     assert (blank.code, "ask something" in blank.err) == (2, True)
     assert server.memory.queries == []
