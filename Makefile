@@ -2,7 +2,7 @@
 # packages, then (for what needs a cluster) the Kubernetes programs and the embedding model.
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test unit lint generate binaries embedder up clean
+.PHONY: help setup demo test unit bench lint generate binaries embedder up clean
 
 CACHE := $(or $(XDG_CACHE_HOME),$(HOME)/.cache)
 # uv from PATH, else one of our own beside the project's other caches.
@@ -44,6 +44,9 @@ test: lint binaries embedder ## everything that CI runs: lint, types, import con
 
 unit: setup embedder ## the tests that need no cluster
 	@$(RUN)/pytest tests/unit
+
+bench: setup embedder ## measure against the targets: a table, and build/bench.json (ARGS="--quick --only names")
+	@$(RUN)/python -m tests.bench.run $(ARGS)
 
 lint: setup ## ruff, mypy --strict, import-linter, generated files
 	@echo "» ruff" && $(RUN)/ruff check . && $(RUN)/ruff format --check .

@@ -1,0 +1,3 @@
+module rem.dev/bench/load
+
+go 1.22
