@@ -9,14 +9,19 @@ from __future__ import annotations
 
 import json
 import random
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 
 from rem_runtime.memory.caller import Caller
+from rem_runtime.memory.conversation.inputs import MessageInput, SessionInput
+from rem_runtime.memory.conversation.listing import MessagesWanted, SessionsWanted
 from rem_runtime.memory.ingest import Document, EntityInput
-from rem_runtime.memory.models import InlineEdge
+from rem_runtime.memory.models import InlineEdge, Moment
 from rem_runtime.memory.pages import Page
+from rem_runtime.memory.records import Wanted
+from rem_runtime.memory.records.inputs import MomentInput
 from rem_runtime.memory.store import Memory
 
 from .conftest import ADMIN, ANN, BOB
@@ -50,7 +55,17 @@ def _sentence(rng: random.Random) -> str:
 async def _store(memory: Memory, rng: random.Random, caller: Caller, things: int) -> None:
     for number in range(things):
         name = rng.choice(NAMES[:-1])
-        if rng.random() < 0.5:
+        if rng.random() < 0.2:
+            moment = MomentInput(
+                label=name, starts_at=datetime(2026, rng.randint(1, 9), 3, tzinfo=UTC), summary=_sentence(rng),
+                type=rng.choice(TYPES), graph_edges=_edges(rng),
+            )  # fmt: skip
+            await memory.records.put_moment(moment, caller)
+        elif rng.random() < 0.25:
+            session = await memory.conversations.create_session(SessionInput(name=name), caller)
+            said = [MessageInput(role=rng.choice(["user", "assistant"]), content=_sentence(rng)) for _ in range(3)]
+            await memory.append_messages(session.id, said, caller)
+        elif rng.random() < 0.5:
             entity = EntityInput(
                 label=name,
                 type=rng.choice(TYPES),
@@ -71,7 +86,7 @@ async def _store(memory: Memory, rng: random.Random, caller: Caller, things: int
 def _question(rng: random.Random) -> str:
     name = rng.choice(NAMES)
     words = " ".join(rng.choices(WORDS, k=rng.randint(1, 3)))
-    kinds = rng.choice(["", " IN entity", " IN resource", " IN person, resource", " IN message"])
+    kinds = rng.choice(["", " IN entity", " IN resource", " IN person, resource", " IN message", " IN moment"])
     match rng.randrange(4):
         case 0:
             return "LOOKUP " + ", ".join(rng.choice(["", "", "person/", "resource/"]) + n for n in rng.sample(NAMES, 2))
@@ -108,6 +123,9 @@ async def _answers(memory: Memory, questions: list[str], caller: Caller) -> dict
         said[question] = hits if ordered else sorted(hits, key=json.dumps)
     said["resources"] = _listed(await memory.list_resources(caller, limit=200))
     said["entities"] = _listed(await memory.list_entities(caller, limit=200))
+    said["moments"] = _listed(await memory.records.page(Moment, caller, Wanted(limit=200)))
+    said["sessions"] = _listed(await memory.conversations.sessions(caller, SessionsWanted(limit=200)))
+    said["messages"] = _listed(await memory.conversations.messages(caller, MessagesWanted(limit=200)))
     return said
 
 
