@@ -248,7 +248,7 @@ async def test_sigterm_lets_a_running_reconcile_finish(
     async with running(cluster) as operator:
         operator.linger_seconds = 1.0
         await make_tenant(client, namespace)
-        await eventually(lambda: _now(bool(operator.runs)))
+        await eventually(lambda: _now(namespace in {key.namespace for key in operator.runs}))
         assert await config_map(client, namespace) is None
         os.kill(os.getpid(), signal.SIGTERM)
     assert await config_map(client, namespace) is not None
