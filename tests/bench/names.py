@@ -22,16 +22,18 @@ from tests.bench.harness import Context, Figure, Timing, interleaved, size_name
 USER = "ann"
 CALLER = Caller.of(USER)
 _COLUMNS = """
-    n.id, n.tenant_id, n.owner, n.kind, n.type, n.key, n.label, n.data, n.metadata, n.tags, n.starts_at, n.ends_at,
-    n.content_hash, n.version, n.created_at, n.updated_at, n.deleted_at"""
+    n.id, n.tenant_id, n.owner, n.kind, n.type, n.key, n.label, n.data::text as data,
+    nullif(n.metadata, '{}')::text as metadata, n.tags, n.starts_at, n.ends_at, n.content_hash, n.version, n.created_at,
+    n.updated_at"""
 STRICT = f"select {_COLUMNS} from node n where n.id = $2 and n.owner in ('', $1)"
 PROBE = f"""
 select {_COLUMNS}, edges.*
 from node n
 cross join lateral (
     select array_agg(e.dst_label) as edge_dst, array_agg(e.rel) as edge_rel, array_agg(e.dst_kind) as edge_kind,
-        array_agg(e.weight) as edge_weight, array_agg(nullif(e.properties, '{{}}')::text) as edge_properties,
-        array_agg(lower(e.valid)) as edge_since, array_agg(upper(e.valid)) as edge_until
+        array_agg(e.weight) as edge_weight,
+        array_agg(case when e.properties <> '{{}}' or e.valid <> '(,)' then jsonb_build_object(
+            'properties', e.properties, 'since', lower(e.valid), 'until', upper(e.valid))::text end) as edge_more
     from (
         (select id, dst_label, rel, dst_kind, weight, properties, valid from edge
             where src = n.id and owner = '' and closed_at is null order by weight desc, id limit 50)

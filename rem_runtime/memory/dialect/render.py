@@ -21,6 +21,7 @@ from rem_runtime.memory.dialect.scanner import CLAUSES
 # Not where a slash stands before an apostrophe: there a quoted label would begin.
 _BARE_LABEL = re.compile(r"(?!.*/ ?['])[\w+#.@&/][\w+#.@&/'’-]*(?: [\w+#.@&/'’-]+)*")
 _BARE_NAME = re.compile(r"[^\W\d][\w-]*")
+_CLAUSES = frozenset(CLAUSES)
 
 
 def render(query: Query) -> str:
@@ -109,7 +110,7 @@ def render_label(label: str) -> str:
 
 
 def _is_bare(text: str, pattern: re.Pattern[str]) -> bool:
-    return pattern.fullmatch(text) is not None and not any(word in CLAUSES for word in text.split())
+    return pattern.fullmatch(text) is not None and _CLAUSES.isdisjoint(text.split())
 
 
 def _quoted(text: str) -> str:

@@ -21,14 +21,14 @@ _FIELD = re.compile(r"[^\W\d]\w*(?:\.[\w-]+)*")
 _NUMBER = re.compile(r"-?(?:\d{1,15}(?:\.\d{1,15})?|\.\d{1,15})(?=[\s,)]|$)", re.ASCII)
 _INTEGER = re.compile(r"\d{1,15}(?=\s|$)", re.ASCII)
 _VALUE = re.compile(r"[^\s,()\"']+")
-_BLANK = re.compile(r"[^\S\n]*")
 _QUOTES = "\"'"
 
 
 @cache
-def _word_pattern(stop: str) -> re.Pattern[str]:
-    """A word up to white space or one of the characters in `stop`."""
-    return re.compile(rf"[^\s{re.escape(stop)}]+")
+def _words_pattern(stop: str) -> re.Pattern[str]:
+    """Words of one line up to a clause word or one of the characters in `stop`."""
+    word = rf"(?!{_CLAUSE.pattern})[^\s{re.escape(stop)}]+"
+    return re.compile(rf"{word}(?:[^\S\n]+{word})*")
 
 
 class Scanner:
@@ -175,18 +175,4 @@ class Scanner:
         return label
 
     def _words(self, stop: str) -> str:
-        start = end = self.position
-        word = _word_pattern(stop)
-        while not self.at_end and not self.clause():
-            match = word.match(self.text, self.position)
-            if match is None:
-                break
-            end = self.position = match.end()
-            blank = _BLANK.match(self.text, self.position)
-            assert blank is not None
-            self.position = blank.end()
-            if self.text[self.position : self.position + 1] in {"\n", *stop}:
-                break
-        words = self.text[start:end]
-        self.skip()
-        return words
+        return self.take_pattern(_words_pattern(stop)) or ""

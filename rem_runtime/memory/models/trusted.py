@@ -12,7 +12,11 @@ from typing import Any, TypeVar
 from pydantic import BaseModel
 
 M = TypeVar("M", bound=BaseModel)
-_set = object.__setattr__
+# The slots of every model, written without a search for their names.
+_set_values, _set_fields_set, _set_extra, _set_private = (
+    vars(BaseModel)[slot].__set__
+    for slot in ("__dict__", "__pydantic_fields_set__", "__pydantic_extra__", "__pydantic_private__")
+)
 
 
 def trusted(model: type[M]) -> Callable[[dict[str, Any]], M]:
@@ -23,10 +27,10 @@ def trusted(model: type[M]) -> Callable[[dict[str, Any]], M]:
     def make(values: dict[str, Any]) -> M:
         # What pydantic's own model_construct does, without its loop over the fields.
         made = new(model)
-        _set(made, "__dict__", values)
-        _set(made, "__pydantic_fields_set__", fields)
-        _set(made, "__pydantic_extra__", None)
-        _set(made, "__pydantic_private__", None)
+        _set_values(made, values)
+        _set_fields_set(made, fields)
+        _set_extra(made, None)
+        _set_private(made, None)
         return made
 
     return make

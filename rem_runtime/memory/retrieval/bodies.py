@@ -1,13 +1,14 @@
 """Rows of `node` with their edges become models. The only place that knows how a model's fields lie in the row.
 
-A row has the columns of `node` and, as arrays in one order, the edges: `edge_dst`, `edge_rel`, `edge_kind`,
-`edge_weight`, `edge_properties` (JSON as text, null where there are none), `edge_since`, `edge_until`. Arrays of
-columns cost the server and the driver half of what a list in jsonb does (docs/adr/0010).
+A row has the columns of `node`, `data` and `metadata` as text (this null where it is empty), and the edges as arrays
+in one order: `edge_dst`, `edge_rel`, `edge_kind`, `edge_weight`, `edge_more` (properties and validity, which few have:
+JSON as text). Arrays of columns cost the server and the driver half of what a list in jsonb does (docs/adr/0010).
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime
 from functools import lru_cache
 from pathlib import Path
 from typing import Any, NamedTuple, cast
@@ -49,9 +50,7 @@ def _shape_of(model: type[NodeModel]) -> _Shape:
 
 
 _SHAPES = {kind: _shape_of(model) for kind, model in NODE_MODELS.items()}
-_EDGE_COLUMNS = (
-    "edge_dst", "edge_rel", "edge_kind", "edge_weight", "edge_properties", "edge_since", "edge_until",
-)  # fmt: skip
+_EDGE_COLUMNS = ("edge_dst", "edge_rel", "edge_kind", "edge_weight", "edge_more")
 
 
 async def fetch_nodes(conn: asyncpg.Connection | asyncpg.Pool, user: str, ids: Sequence[UUID]) -> dict[UUID, Node]:
@@ -68,17 +67,17 @@ def node_of(row: Mapping[str, Any]) -> Node:
         "id": row["id"],
         "created_at": row["created_at"],
         "updated_at": row["updated_at"],
-        "deleted_at": row["deleted_at"],
+        "deleted_at": None,  # what is deleted is not read
         "tenant_id": row["tenant_id"],
         "user_id": row["owner"] or None,
         "graph_edges": edges_of(row),
-        "metadata": row["metadata"],
+        "metadata": from_json(row["metadata"]) if row["metadata"] else {},
         "tags": tuple(row["tags"]),
         "key": row["key"],
         "label": row["label"],
         "version": row["version"],
         "kind": kind,
-        **shape.data.__pydantic_validator__.validate_python(row["data"]).__dict__,
+        **shape.data.__pydantic_validator__.validate_json(row["data"]).__dict__,
     }
     for name, column in shape.columns:
         value = row[column]
@@ -98,15 +97,21 @@ def edges_of(row: Mapping[str, Any]) -> tuple[InlineEdge, ...]:
                     "rel_type": rel,
                     "dst_kind": kind or None,
                     "weight": weight_of(weight),
-                    "properties": from_json(properties) if properties else {},
-                    "valid": _new_validity({"since": since, "until": until}) if since or until else None,
+                    **(_more_of(more) if more else {"properties": {}, "valid": None}),
                 }
             )
-            for dst, rel, kind, weight, properties, since, until in zip(
-                *[row[column] for column in _EDGE_COLUMNS], strict=True
-            )
+            for dst, rel, kind, weight, more in zip(*[row[column] for column in _EDGE_COLUMNS], strict=True)
         ]
     )
+
+
+def _more_of(text: str) -> dict[str, Any]:
+    more = from_json(text)
+    since, until = (None if (at := more[end]) is None else datetime.fromisoformat(at) for end in ("since", "until"))
+    return {
+        "properties": more["properties"],
+        "valid": _new_validity({"since": since, "until": until}) if since or until else None,
+    }
 
 
 @lru_cache(maxsize=10_000)

@@ -11,7 +11,9 @@ from typing import TypeVar
 LEXICAL_SHARE = 0.4
 DENSE_SHARE = 0.6
 # Of the most that a question's words could give; a passage with every word once, of average length, has three quarters.
-_FULL_MARKS = 0.6
+_FULL_MARKS = 0.7
+# What a passage means is also what the text around it is about.
+_AROUND_SHARE = 0.3
 
 Thing = TypeVar("Thing", bound=Hashable)
 
@@ -31,6 +33,11 @@ def fuse(lexical: Mapping[int, float], dense: Mapping[int, float], *, most: floa
         for chunk, score in scores.items():
             fused[chunk] = fused.get(chunk, 0.0) + max(score, 0.0) * share / total
     return fused
+
+
+def in_context(own: float, around: float) -> float:
+    """A passage's cosine, with the mean cosine of it and of its neighbours in the same text."""
+    return (1 - _AROUND_SHARE) * own + _AROUND_SHARE * around
 
 
 def group_chunks(

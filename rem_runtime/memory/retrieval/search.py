@@ -6,7 +6,7 @@ While the question is embedded, its words are looked up. All statements are of o
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Iterable, Mapping
+from collections.abc import AsyncIterator, Iterable, Iterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -20,7 +20,7 @@ from rem_runtime.memory.embedding.embedder import Vectors
 from rem_runtime.memory.errors import EmbedderError, EmbedderUnavailable
 from rem_runtime.memory.retrieval.bm25 import Terms, is_exact, weigh
 from rem_runtime.memory.retrieval.filters import ALL_KINDS, Filter, filter_of
-from rem_runtime.memory.retrieval.fusion import fuse
+from rem_runtime.memory.retrieval.fusion import fuse, in_context
 from rem_runtime.memory.retrieval.parts import Asking, Outcome
 from rem_runtime.memory.retrieval.passages import fetch_hits
 from rem_runtime.memory.statements import load_statements
@@ -187,7 +187,7 @@ async def _ask_vectors(question: _Question, vector: Vectors) -> None:
         SQL["dense"].format(near=near.format(**numbers), **numbers), asking.user, vector, list(question.lexical),
         terms.terms if hybrid else (), terms.weights if hybrid else (), terms.length_factor, *more,
     )  # fmt: skip
-    question.dense = _scores(rows, "dense")
+    question.dense = {chunk: in_context(own, around) for chunk, own, around in _cosines(rows)}
     if hybrid:
         question.lexical |= _scores(rows, "lexical")
     elif question.mode == "hybrid" and question.dense:
@@ -210,6 +210,10 @@ async def _place(question: _Question) -> None:
 
 def _scores(rows: Iterable[Mapping[str, Any]], column: str) -> dict[int, float]:
     return {row["chunk_id"]: row[column] for row in rows if row[column] is not None}
+
+
+def _cosines(rows: Iterable[Mapping[str, Any]]) -> Iterator[tuple[int, float, float]]:
+    return ((row["chunk_id"], row["dense"], row["around"]) for row in rows if row["dense"] is not None)
 
 
 def _places(rows: Iterable[Mapping[str, Any]]) -> dict[int, UUID]:

@@ -29,6 +29,7 @@ DEFAULT_DEPTH = 1
 DEFAULT_LIMIT = 50
 
 _NO_NODE = "nothing is named {ref!r}; only edges that point at this name are followed"
+_WAY_COLUMNS = ("keys", "labels", "parents", "rels", "weights", "reverses")
 _new_hop = trusted(Hop)
 
 
@@ -47,8 +48,9 @@ class Reached(NamedTuple):
     """A vertex with the way to it and, where it is shown, its body."""
 
     label: str
+    key: str
     path: tuple[Hop, ...]
-    row: Mapping[str, Any]
+    body: Mapping[str, Any] | None = None
 
 
 async def traverse(query: Traverse, asking: Asking) -> Outcome:
@@ -79,7 +81,7 @@ async def traverse(query: Traverse, asking: Asking) -> Outcome:
 
 
 async def fetch_walk(ref: str, edges: EdgeFilter, asking: Asking, *, depth: int, bodies: int) -> list[asyncpg.Record]:
-    """The levels' vertices in their order, the first `bodies` of them with their nodes; level 0 is where it starts."""
+    """The levels in their order, and the nodes of the first `bodies` vertices; level 0 is where it starts."""
     probes = probes_of([ref])
     rows: list[asyncpg.Record] = await asking.pool.fetch(
         SQL["traverse"], asking.user, probes.keys, probes.qualifiers, ref, MAX_HOMONYMS, depth, edges.out, edges.into,
@@ -103,41 +105,45 @@ def edge_filter(query: Traverse, outcome: Outcome) -> EdgeFilter:
 
 def walk(rows: Sequence[asyncpg.Record]) -> tuple[int, list[Reached]]:
     """How many nodes it starts at, and what was reached: the levels' vertices as ways from the start."""
-    starts, reached = 0, []
-    depth, parents, level = 0, list[Reached](), list[Reached]()
+    starts, reached = 0, list[Reached]()
+    level = list[Reached]()
+    bodies = {(row["depth"], row["place"]): row for row in rows if row["id"] is not None}
     for row in rows:
-        if row["reached_key"] is None:
-            continue  # a level where everything had been reached before
-        if row["depth"] > depth:
-            depth, parents, level = row["depth"], level, []
-        label = row["reached_label"]
+        depth, keys = row["depth"], row["keys"]
+        if keys is None:
+            continue  # a body, or a level where everything had been reached before
         if depth == 0:
-            starts += row["reached_id"] is not None
-            level.append(Reached(label, (), row))
+            starts = row["starts"]
+            level = [Reached(label, key, ()) for label, key in zip(row["labels"], keys, strict=True)]
             continue
-        parent = parents[row["parent"] - 1]
-        reverse = row["reverse"]
-        hop = _new_hop(
-            {
-                "src": label if reverse else parent.label,
-                "rel": row["rel"],
-                "dst": parent.label if reverse else label,
-                "weight": round(row["weight"], 4),
-                "reverse": reverse,
-            }
-        )
-        level.append(Reached(label, (*parent.path, hop), row))
-        reached.append(level[-1])
+        ways = zip(*[row[column] for column in _WAY_COLUMNS], strict=True)
+        level = [
+            Reached(label, key, _way(level[parent - 1], label, rel, weight, reverse=back), bodies.get((depth, place)))
+            for place, (key, label, parent, rel, weight, back) in enumerate(ways, 1)
+        ]
+        reached += level
     return starts, reached
 
 
+def _way(parent: Reached, label: str, rel: str, weight: float, *, reverse: bool) -> tuple[Hop, ...]:
+    hop = _new_hop(
+        {
+            "src": label if reverse else parent.label,
+            "rel": rel,
+            "dst": parent.label if reverse else label,
+            "weight": round(weight, 4),
+            "reverse": reverse,
+        }
+    )
+    return (*parent.path, hop)
+
+
 def _hit(one: Reached, ref: str) -> Hit:
-    row = one.row
-    node = None if row["id"] is None else node_of(row)
+    node = None if one.body is None else node_of(one.body)
     return new_hit(
         {
             "kind": None if node is None else node.kind,
-            "key": row["reached_key"],
+            "key": one.key,
             "label": one.label,
             "ref": ref,
             "alias": None,
@@ -146,7 +152,7 @@ def _hit(one: Reached, ref: str) -> Hit:
             "session_id": None,
             "score": None,
             "passages": (),
-            "depth": row["depth"],
+            "depth": len(one.path),
             "path": one.path,
             "edges": (),
         }

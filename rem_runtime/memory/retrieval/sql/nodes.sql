@@ -1,12 +1,14 @@
 -- name: nodes_by_id
 -- Why: bodies come last, by primary key, for the few that are shown.
-select n.id, n.tenant_id, n.owner, n.kind, n.type, n.key, n.label, n.data, n.metadata, n.tags, n.starts_at, n.ends_at,
-    n.content_hash, n.version, n.created_at, n.updated_at, n.deleted_at, edges.*
+select n.id, n.tenant_id, n.owner, n.kind, n.type, n.key, n.label,
+    n.data::text as data, nullif(n.metadata, '{}')::text as metadata, n.tags, n.starts_at, n.ends_at, n.content_hash,
+    n.version, n.created_at, n.updated_at, edges.*
 from node n
 cross join lateral (
     select array_agg(e.dst_label) as edge_dst, array_agg(e.rel) as edge_rel, array_agg(e.dst_kind) as edge_kind,
-        array_agg(e.weight) as edge_weight, array_agg(nullif(e.properties, '{}')::text) as edge_properties,
-        array_agg(lower(e.valid)) as edge_since, array_agg(upper(e.valid)) as edge_until
+        array_agg(e.weight) as edge_weight,
+        array_agg(case when e.properties <> '{}' or e.valid <> '(,)' then jsonb_build_object(
+            'properties', e.properties, 'since', lower(e.valid), 'until', upper(e.valid))::text end) as edge_more
     from (
         (select id, dst_label, rel, dst_kind, weight, properties, valid from edge
             where src = n.id and owner = '' and closed_at is null order by weight desc, id limit 50)
@@ -19,15 +21,17 @@ cross join lateral (
 where n.id = any ($2::uuid[]) and n.owner in ('', $1) and n.deleted_at is null;
 
 -- name: lookup
--- Why: names by primary key, then nodes by primary key; a list is one statement, one's own come before the shared. What a
--- document says first comes along by one more probe: a name alone answers nobody.
-select p.ord, p.qualifier, n.id, n.tenant_id, n.owner, n.kind, n.type, n.key, n.label, n.data, n.metadata, n.tags,
-    n.starts_at, n.ends_at, n.content_hash, n.version, n.created_at, n.updated_at, n.deleted_at, edges.*,
+-- Why: names by primary key, then nodes by primary key; a list is one statement, one's own come before the shared. The
+-- laterals are nested loops, so what comes of a name comes in its order. What a document says first comes along by one more
+-- probe: a name alone answers nobody.
+select p.ord, p.qualifier, n.id, n.tenant_id, n.owner, n.kind, n.type, n.key, n.label,
+    n.data::text as data, nullif(n.metadata, '{}')::text as metadata, n.tags, n.starts_at, n.ends_at, n.content_hash,
+    n.version, n.created_at, n.updated_at, edges.*,
     opening.text as opening_text, opening.heading as opening_heading, opening.ord as opening_ord, opening.at as opening_at
 from unnest($2::integer[], $3::text[], $4::text[]) as p (ord, key, qualifier)
 cross join lateral (
     select n.id, n.tenant_id, n.owner, n.kind, n.type, n.key, n.label, n.data, n.metadata, n.tags, n.starts_at,
-        n.ends_at, n.content_hash, n.version, n.created_at, n.updated_at, n.deleted_at, m.canonical
+        n.ends_at, n.content_hash, n.version, n.created_at, n.updated_at
     from name m
     join node n on n.id = m.node_id and n.owner in ('', $1) and n.deleted_at is null
     where m.key = p.key collate "C" and m.owner in ('', $1)
@@ -37,8 +41,9 @@ cross join lateral (
 ) n
 cross join lateral (
     select array_agg(e.dst_label) as edge_dst, array_agg(e.rel) as edge_rel, array_agg(e.dst_kind) as edge_kind,
-        array_agg(e.weight) as edge_weight, array_agg(nullif(e.properties, '{}')::text) as edge_properties,
-        array_agg(lower(e.valid)) as edge_since, array_agg(upper(e.valid)) as edge_until
+        array_agg(e.weight) as edge_weight,
+        array_agg(case when e.properties <> '{}' or e.valid <> '(,)' then jsonb_build_object(
+            'properties', e.properties, 'since', lower(e.valid), 'until', upper(e.valid))::text end) as edge_more
     from (
         (select id, dst_label, rel, dst_kind, weight, properties, valid from edge
             where src = n.id and owner = '' and closed_at is null order by weight desc, id limit 50)
@@ -51,16 +56,16 @@ cross join lateral (
 left join lateral (
     select c.text, c.heading, c.ord, c.at from chunk c
     where c.node_id = n.id and n.kind = 'resource' and c.owner in ('', $1) order by c.ord limit 1
-) opening on true
-order by p.ord, n.owner = '', n.canonical desc, n.id;
+) opening on true;
 
 -- name: lookup_one
 -- Why: one name, the usual question: without the list's joins and sorts it costs two probes more than a primary key.
 select n.*, edges.*,
     opening.text as opening_text, opening.heading as opening_heading, opening.ord as opening_ord, opening.at as opening_at
 from (
-    select n.id, n.tenant_id, n.owner, n.kind, n.type, n.key, n.label, n.data, n.metadata, n.tags, n.starts_at,
-        n.ends_at, n.content_hash, n.version, n.created_at, n.updated_at, n.deleted_at
+    select n.id, n.tenant_id, n.owner, n.kind, n.type, n.key, n.label,
+        n.data::text as data, nullif(n.metadata, '{}')::text as metadata, n.tags, n.starts_at, n.ends_at, n.content_hash,
+        n.version, n.created_at, n.updated_at
     from name m
     join node n on n.id = m.node_id and n.owner in ('', $1) and n.deleted_at is null
     where m.key = $2::text collate "C" and m.owner in ('', $1)
@@ -69,8 +74,9 @@ from (
 ) n
 cross join lateral (
     select array_agg(e.dst_label) as edge_dst, array_agg(e.rel) as edge_rel, array_agg(e.dst_kind) as edge_kind,
-        array_agg(e.weight) as edge_weight, array_agg(nullif(e.properties, '{}')::text) as edge_properties,
-        array_agg(lower(e.valid)) as edge_since, array_agg(upper(e.valid)) as edge_until
+        array_agg(e.weight) as edge_weight,
+        array_agg(case when e.properties <> '{}' or e.valid <> '(,)' then jsonb_build_object(
+            'properties', e.properties, 'since', lower(e.valid), 'until', upper(e.valid))::text end) as edge_more
     from (
         (select id, dst_label, rel, dst_kind, weight, properties, valid from edge
             where src = n.id and owner = '' and closed_at is null order by weight desc, id limit 50)
@@ -103,8 +109,9 @@ limit $4;
 -- name: fuzzy
 -- Why: names that are like this one as a whole, by the index of their trigrams (after set_fuzzy).
 select near.name, near.similarity,
-    n.id, n.tenant_id, n.owner, n.kind, n.type, n.key, n.label, n.data, n.metadata, n.tags, n.starts_at, n.ends_at,
-    n.content_hash, n.version, n.created_at, n.updated_at, n.deleted_at, edges.*
+    n.id, n.tenant_id, n.owner, n.kind, n.type, n.key, n.label,
+    n.data::text as data, nullif(n.metadata, '{}')::text as metadata, n.tags, n.starts_at, n.ends_at, n.content_hash,
+    n.version, n.created_at, n.updated_at, edges.*
 from (
     select best.node_id, best.name, best.similarity, best.canonical
     from (
@@ -123,8 +130,9 @@ from (
 join node n on n.id = near.node_id and n.owner in ('', $1) and n.deleted_at is null
 cross join lateral (
     select array_agg(e.dst_label) as edge_dst, array_agg(e.rel) as edge_rel, array_agg(e.dst_kind) as edge_kind,
-        array_agg(e.weight) as edge_weight, array_agg(nullif(e.properties, '{}')::text) as edge_properties,
-        array_agg(lower(e.valid)) as edge_since, array_agg(upper(e.valid)) as edge_until
+        array_agg(e.weight) as edge_weight,
+        array_agg(case when e.properties <> '{}' or e.valid <> '(,)' then jsonb_build_object(
+            'properties', e.properties, 'since', lower(e.valid), 'until', upper(e.valid))::text end) as edge_more
     from (
         (select id, dst_label, rel, dst_kind, weight, properties, valid from edge
             where src = n.id and owner = '' and closed_at is null order by weight desc, id limit 50)
@@ -139,8 +147,9 @@ order by near.similarity desc, near.canonical desc, near.name, near.node_id;
 -- name: fuzzy_word
 -- Why: names with a part that is like this: a word is nothing like the whole of a name (after set_fuzzy).
 select near.name, near.similarity,
-    n.id, n.tenant_id, n.owner, n.kind, n.type, n.key, n.label, n.data, n.metadata, n.tags, n.starts_at, n.ends_at,
-    n.content_hash, n.version, n.created_at, n.updated_at, n.deleted_at, edges.*
+    n.id, n.tenant_id, n.owner, n.kind, n.type, n.key, n.label,
+    n.data::text as data, nullif(n.metadata, '{}')::text as metadata, n.tags, n.starts_at, n.ends_at, n.content_hash,
+    n.version, n.created_at, n.updated_at, edges.*
 from (
     select best.node_id, best.name, best.similarity, best.canonical
     from (
@@ -159,8 +168,9 @@ from (
 join node n on n.id = near.node_id and n.owner in ('', $1) and n.deleted_at is null
 cross join lateral (
     select array_agg(e.dst_label) as edge_dst, array_agg(e.rel) as edge_rel, array_agg(e.dst_kind) as edge_kind,
-        array_agg(e.weight) as edge_weight, array_agg(nullif(e.properties, '{}')::text) as edge_properties,
-        array_agg(lower(e.valid)) as edge_since, array_agg(upper(e.valid)) as edge_until
+        array_agg(e.weight) as edge_weight,
+        array_agg(case when e.properties <> '{}' or e.valid <> '(,)' then jsonb_build_object(
+            'properties', e.properties, 'since', lower(e.valid), 'until', upper(e.valid))::text end) as edge_more
     from (
         (select id, dst_label, rel, dst_kind, weight, properties, valid from edge
             where src = n.id and owner = '' and closed_at is null order by weight desc, id limit 50)

@@ -181,7 +181,8 @@ limit {rows}
 
 -- name: dense
 -- Why: the nearest ({near}), and what the words found ($3), each with both scores and its place, in one round trip: a chunk that only
--- one arm brought has a score in the other too, only not among its best. The index orders roughly, so Python sorts.
+-- one arm brought has a score in the other too, only not among its best; `around` is the mean cosine of it and the parts of
+-- the same text beside it. The index orders roughly, so Python sorts.
 with near as materialized ({near}),
 every as materialized (
     select chunk_id, distance from near
@@ -196,9 +197,19 @@ words as (
     from rem_bm25($1, $4::text[], $5::float8[], $6::float8,
         array(select chunk_id from near where chunk_id <> all ($3::bigint[])))
 )
-select c.id as chunk_id, c.node_id, c.message_id, -e.distance as dense, w.score as lexical
+select c.id as chunk_id, c.node_id, c.message_id, -e.distance as dense, w.score as lexical,
+    (beside.cosines - e.distance) / (beside.parts + 1) as around
 from every e
 join chunk c on c.id = e.chunk_id and c.owner in ('', $1)
+cross join lateral (
+    select count(*) as parts, coalesce(-sum(b.v::halfvec({dimensions}) <#> $2::halfvec({dimensions})), 0) as cosines
+    from (
+        select id from chunk where node_id = c.node_id and ord in (c.ord - 1, c.ord + 1) and owner in ('', $1)
+        union all
+        select id from chunk where message_id = c.message_id and ord in (c.ord - 1, c.ord + 1) and owner in ('', $1)
+    ) k
+    join embedding b on b.chunk_id = k.id and b.model = {model}
+) beside
 left join words w on w.chunk_id = e.chunk_id;
 
 -- name: places

@@ -125,8 +125,9 @@ level (depth, ids, names, seen_ids, seen_names, keys, labels, parents, rels, wei
                 from name m
                 join node n on n.id = m.node_id and n.owner in ('', $1) and n.deleted_at is null
                 where m.key = s.dst_key and m.owner in ('', $1) and s.dst_kind in ('', m.kind)
-                order by n.owner = '', m.canonical desc, n.id
-                limit 5
+                -- the index's order, backwards: one's own before the shared
+                order by m.owner desc, m.kind desc, m.node_id desc
+                limit $5
             ) t on true
             where not s.reverse and s.rank <= $12
             union all
@@ -139,7 +140,7 @@ level (depth, ids, names, seen_ids, seen_names, keys, labels, parents, rels, wei
             select distinct on (r.id, r.name) r.place, r.rel, r.weight, r.reverse, r.id, r.name, r.key, r.label
             from reached r
             where not exists (select from unnest(l.seen_ids) as seen (id) where seen.id = r.id)
-                and not exists (select from unnest(l.seen_names) as seen (name) where seen.name = r.name)
+                and (r.name = any (l.seen_names)) is not true
             order by r.id, r.name, r.weight desc, r.rel, r.place
         ),
         kept as (
@@ -156,23 +157,30 @@ level (depth, ids, names, seen_ids, seen_names, keys, labels, parents, rels, wei
     ) f
     where l.depth < $6 and cardinality(l.ids) > 0
 )
-select v.depth, v.cut, v.reached_id, v.reached_key, v.reached_label, v.parent, v.rel, v.weight, v.reverse, body.*
-from (
-    select l.depth, l.cut, u.place, u.reached_id, u.reached_key, u.reached_label, u.parent, u.rel, u.weight, u.reverse,
-        -- null where no body is wanted: as a condition of its own it would be asked after the body has been read
-        case when l.depth > 0 and l.before + u.place <= $14 then u.reached_id end as body_id
-    from level l
-    left join lateral unnest(l.ids, l.keys, l.labels, l.parents, l.rels, l.weights, l.reverses) with ordinality
-        as u (reached_id, reached_key, reached_label, parent, rel, weight, reverse, place) on true
-) v
+-- a level comes as arrays, in the row of its first vertex; the other rows are bodies
+select l.depth, l.cut, v.place, case when l.depth = 0 then cardinality(array_remove(l.ids, null)) end as starts,
+    case when v.place = 1 then l.keys end as keys, case when v.place = 1 then l.labels end as labels,
+    case when v.place = 1 then l.parents end as parents, case when v.place = 1 then l.rels end as rels,
+    case when v.place = 1 then l.weights end as weights, case when v.place = 1 then l.reverses end as reverses, body.*
+from level l
 left join lateral (
-    select n.id, n.tenant_id, n.owner, n.kind, n.type, n.key, n.label, n.data, n.metadata, n.tags, n.starts_at, n.ends_at,
-        n.content_hash, n.version, n.created_at, n.updated_at, n.deleted_at, edges.*
+    select u.place, case when u.shown then u.id end as body_id
+    from (
+        select id, place, l.depth > 0 and l.before + place <= $14 as shown
+        from unnest(l.ids) with ordinality as u (id, place)
+    ) u
+    where u.shown or u.place = 1
+) v on true
+left join lateral (
+    select n.id, n.tenant_id, n.owner, n.kind, n.type, n.key, n.label,
+        n.data::text as data, nullif(n.metadata, '{}')::text as metadata, n.tags, n.starts_at, n.ends_at, n.content_hash,
+        n.version, n.created_at, n.updated_at, edges.*
     from node n
     cross join lateral (
         select array_agg(e.dst_label) as edge_dst, array_agg(e.rel) as edge_rel, array_agg(e.dst_kind) as edge_kind,
-            array_agg(e.weight) as edge_weight, array_agg(nullif(e.properties, '{}')::text) as edge_properties,
-            array_agg(lower(e.valid)) as edge_since, array_agg(upper(e.valid)) as edge_until
+            array_agg(e.weight) as edge_weight,
+            array_agg(case when e.properties <> '{}' or e.valid <> '(,)' then jsonb_build_object(
+                'properties', e.properties, 'since', lower(e.valid), 'until', upper(e.valid))::text end) as edge_more
         from (
             (select id, dst_label, rel, dst_kind, weight, properties, valid from edge
                 where src = n.id and owner = '' and closed_at is null order by weight desc, id limit 50)
@@ -184,7 +192,7 @@ left join lateral (
     ) edges
     where n.id = v.body_id and n.owner in ('', $1) and n.deleted_at is null
 ) body on true
-order by v.depth, v.place;
+order by l.depth, v.place;
 
 -- name: edge_counts
 -- Why: the plan (DEPTH 0): how many edges of which type, before anybody follows them.

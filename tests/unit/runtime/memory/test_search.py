@@ -11,7 +11,7 @@ import pytest_asyncio
 
 from rem_runtime.memory.embedding import MiniLM
 from rem_runtime.memory.errors import EmbedderUnavailable, InvalidInput
-from rem_runtime.memory.ingest import EntityInput
+from rem_runtime.memory.ingest import Document, EntityInput
 from rem_runtime.memory.retrieval import search
 from rem_runtime.memory.retrieval.bm25 import is_exact, weigh
 from rem_runtime.memory.retrieval.fusion import fuse, group_chunks
@@ -243,7 +243,7 @@ async def test_messages_are_found_with_their_session(ask: Ask, pool: asyncpg.Poo
 
 
 def test_fusion() -> None:
-    assert fuse({1: 6.0, 2: 3.0}, {2: 0.8, 3: 0.4}, most=10.0) == pytest.approx({1: 0.4, 2: 0.68, 3: 0.24})
+    assert fuse({1: 7.0, 2: 3.5}, {2: 0.8, 3: 0.4}, most=10.0) == pytest.approx({1: 0.4, 2: 0.68, 3: 0.24})
     assert fuse({}, {1: 0.5, 2: -0.5}, most=0.0) == {1: 0.5, 2: 0.0}
     assert fuse({1: 9.0, 2: 8.0}, {}, most=10.0) == pytest.approx({1: 0.9, 2: 0.8}), "never equal where BM25 is not"
     assert fuse({}, {}, most=1.0) == {}
@@ -251,6 +251,31 @@ def test_fusion() -> None:
         ("b", [(2, 0.9)]),
         ("a", [(3, 0.7), (1, 0.5)]),
     ]
+
+
+@pytest.mark.parametrize("waiting", [None, 1])
+async def test_a_passage_is_read_with_those_beside_it(
+    memory: Memory, embedder: MiniLM, pool: asyncpg.Pool, waiting: int | None, ask: Ask
+) -> None:
+    parts = ["The boat leaves at nine.", "Nobody brought a coat.", "The ferry to the island was late."]
+    await memory.ingest(Document(uri="trip.md", content="\n\n".join(parts), owner="ann"), ANN)
+    node = await pool.fetchval("delete from chunk returning node_id")
+    vectors = await embedder.embed(parts)
+    for place, (text, vector) in enumerate(zip(parts, vectors, strict=True)):
+        chunk = await pool.fetchval(
+            "insert into chunk (node_id, ord, text, at, owner, kind) values ($1, $2, $3, now(), 'ann', 'resource') "
+            "returning id", node, place, text,
+        )  # fmt: skip
+        if place != waiting:
+            await pool.execute("insert into embedding values ($1, 1, $2)", chunk, vector)
+    (question,) = await embedder.embed(["when does the ship sail"])
+    cosines = vectors @ question
+    around = {0: cosines[:2].mean(), 1: cosines.mean(), 2: cosines[1:].mean()}
+    if waiting is not None:  # what has no vector yet is beside nothing
+        around = {0: cosines[0], 2: cosines[2]}
+    answer = await ask("SEARCH when does the ship sail MODE dense", ANN)
+    scores = {passage.ord: passage.score for passage in answer.results[0].passages}
+    assert scores == pytest.approx({n: 0.7 * cosines[n] + 0.3 * mean for n, mean in around.items()}, abs=2e-3)
 
 
 def test_certainty() -> None:
