@@ -31,7 +31,7 @@ JOBS_AT_ONCE = 64
 CHUNKS_AT_ONCE = 128  # of one round: what lies in memory, and what is lost when the process is killed
 LEASE = timedelta(seconds=120)
 ATTEMPTS = 8
-FIRST_PAUSE = timedelta(seconds=15)  # four times as long each time, up to an hour (5 minutes where the model was away)
+FIRST_PAUSE = timedelta(seconds=15)  # four times as long each time, up to an hour
 _REASON_CHARACTERS = 500
 
 

@@ -15,7 +15,7 @@ import asyncpg
 
 from rem_runtime.memory.conversation.chunks import chunks_of_message, speaker_of
 from rem_runtime.memory.embedding.embedder import Vectors
-from rem_runtime.memory.errors import EmbedderUnavailable
+from rem_runtime.memory.errors import EmbedderError
 from rem_runtime.memory.ingest.chunks import Chunk, Window, cut_chunks
 from rem_runtime.memory.ingest.markdown import read_plain
 from rem_runtime.memory.ingest.readers.reading import read_stored
@@ -91,8 +91,8 @@ async def _replace(work: Work, owner: str, cut: _Cut) -> bool:
     vectors: Vectors | None
     try:
         vectors = await work.embedder.embed([chunk.full_text for chunk in cut.chunks])
-    except EmbedderUnavailable:
-        vectors = None
+    except EmbedderError:
+        vectors = None  # the queue goes on trying, and says what was refused
     unchanged, write = (
         ("unchanged_message", write_message_chunks) if cut.is_message else ("unchanged_node", write_node_chunks)
     )

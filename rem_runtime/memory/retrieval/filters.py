@@ -19,7 +19,7 @@ from rem_runtime.memory.dialect.times import parse_time, span
 from rem_runtime.memory.errors import InvalidInput
 from rem_runtime.memory.keys import normalise_key, normalise_name
 from rem_runtime.memory.models import KINDS
-from rem_runtime.memory.retrieval.references import MESSAGE_KIND, split_kinds
+from rem_runtime.memory.retrieval.references import MESSAGE_KIND, kind_of, split_kinds
 
 ALL_KINDS = (*KINDS, MESSAGE_KIND)
 _TIMES = frozenset({"created_at", "updated_at", "starts_at", "ends_at", "timestamp"})
@@ -119,7 +119,7 @@ def _hints(where: Sequence[Condition]) -> Hints:
         node_rest=_joined(condition for condition in where if _root(condition) in _NODE_SYSTEM),
         message_own=_joined(condition for condition in where if _root(condition) not in _MESSAGE_SYSTEM),
         message_rest=_joined(condition for condition in where if _root(condition) in _MESSAGE_SYSTEM),
-        kinds=_one_of(where, "kind", normalise_name),
+        kinds=_one_of(where, "kind", kind_of),
         types=_one_of(where, "type", normalise_name),
         keys=_one_of(where, "key", normalise_key),
         tags=_one_of(where, "tags", str),
@@ -198,8 +198,11 @@ def _compared(path: str, field: str, op: Operator, value: Value) -> str:
     if field in _TIMES and _is_time(value):
         return _compared_time(path, field, op, str(value))
     if op == "!=":
-        # Of a list: none of its values; of a field that is not there: true. jsonpath's != would say any, and false.
-        return f"!({_compared(path, field, '=', value)})"
+        # Of a list: none of its values; of a field that is not there, or of another type: true. jsonpath's own != says
+        # any, false and unknown; unknown stays unknown under !, but not inside a filter.
+        if value is None:
+            return f"exists({path}) && {path} != null"
+        return f"!exists({path} ? (@ == {_literal(field, value)}))"
     if value is None and op == "=":
         return f"!exists({path}) || {path} == null"
     return f"{path} {_OPERATORS[op]} {_literal(field, value)}"
@@ -238,6 +241,8 @@ def _utc(moment: datetime) -> str:
 def _literal(field: str, value: Value) -> str:
     if isinstance(value, str) and field == "key":
         value = normalise_key(value)
-    elif isinstance(value, str) and field in {"type", "kind"}:
+    elif isinstance(value, str) and field == "type":
         value = normalise_name(value)
+    elif isinstance(value, str) and field == "kind":
+        value = kind_of(value)
     return json.dumps(value, ensure_ascii=True)

@@ -51,16 +51,21 @@ def chosen(rows: Iterable[Row]) -> dict[int, list[Row]]:
     return {number: _distinct(_preferred(group)) for number, group in found.items()}
 
 
+def kind_of(name: str) -> str:
+    """A kind as people write it, in the plural too; what is none comes back as a name."""
+    word = normalise_name(name)
+    return _PLURALS.get(word, word)
+
+
 def split_kinds(names: Sequence[str]) -> tuple[list[str] | None, list[str] | None]:
     """The names of an IN clause as kinds and as types; None where the clause says nothing about it."""
     kinds, types = [], []
     for name in names:
-        word = normalise_name(name)
-        kind = _PLURALS.get(word, word)
+        kind = kind_of(name)
         if kind in KINDS or kind == MESSAGE_KIND:
             kinds.append(kind)
-        elif word:
-            types.append(word)
+        elif kind:
+            types.append(kind)
         else:
             raise InvalidInput(f"{name!r} is neither a kind nor a type")
     return kinds or None, types or None
@@ -68,8 +73,8 @@ def split_kinds(names: Sequence[str]) -> tuple[list[str] | None, list[str] | Non
 
 def _readings(ref: str) -> list[tuple[str, str]]:
     before, slash, after = ref.partition("/")
-    if slash and after.strip("/_- \t") and (qualifier := normalise_name(before)):
-        return [("", ref), (_PLURALS.get(qualifier, qualifier), after)]
+    if slash and after.strip("/_- \t") and (qualifier := kind_of(before)):
+        return [("", ref), (qualifier, after)]
     return [("", ref)]
 
 

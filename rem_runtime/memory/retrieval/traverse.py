@@ -13,7 +13,7 @@ import asyncpg
 from rem_runtime.memory.answers import EdgeCount, Hit, Hop
 from rem_runtime.memory.dialect.ast import Traverse
 from rem_runtime.memory.dialect.times import span
-from rem_runtime.memory.keys import normalise_key, normalise_name
+from rem_runtime.memory.keys import normalise_name
 from rem_runtime.memory.models.trusted import trusted
 from rem_runtime.memory.retrieval.bodies import fetch_nodes, node_of
 from rem_runtime.memory.retrieval.lookup import new_hit
@@ -180,11 +180,11 @@ async def _plan(ref: str, edges: EdgeFilter, *, asking: Asking, outcome: Outcome
                     Hit(kind=node.kind, key=node.key, label=node.label, ref=ref, node=node, depth=0, edges=counts)
                 )
         elif edges.into:
-            key = normalise_key(ref)
             rows = await asking.pool.fetch(
-                SQL["edge_counts_of_name"], asking.user, key, edges.rels, edges.weight, edges.as_of
+                SQL["edge_counts_of_name"], asking.user, probes.keys, edges.rels, edges.weight, edges.as_of
             )
             if rows:
+                key = probes.keys[-1]
                 outcome.hits.append(Hit(kind=None, key=key, label=ref, ref=ref, depth=0, edges=_counts(rows)))
 
 

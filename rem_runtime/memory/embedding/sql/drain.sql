@@ -67,11 +67,12 @@ where j.id = any ($2::bigint[]) and exists (select from embedding_model m where 
 
 -- name: give_back
 -- Why: tried again later, ever more seldom; after $3 attempts it is left for a person, with its reason. Where $3 is null the
--- model was away, which is no job's fault.
+-- model was away, which is no job's fault and no attempt.
 update job
 set state = case when attempts >= $3 then 'failed' else 'pending' end,
-    run_after = now() + least(
-        $4::interval * 4 ^ (attempts - 1), case when $3::integer is null then interval '5 minutes' else interval '1 hour' end),
+    attempts = case when $3::integer is null then attempts - 1 else attempts end,
+    run_after = now() + case when $3::integer is null then interval '1 minute'
+        else least($4::interval * 4 ^ least(attempts - 1, 10), interval '1 hour') end,
     locked_until = null, error = $2
 where id = any ($1::bigint[]) and state = 'running';
 

@@ -31,11 +31,11 @@ with recursive found as (
     ) n
 ),
 start as (
-    -- whoever writes a kind or type means it; without any node it is the name alone
-    select coalesce(array_agg(f.id order by f.place), array[null::uuid]) as ids,
-        coalesce(array_agg(null::text order by f.place), ($2::text[])[1:1]) as names,
-        coalesce(array_agg(f.key order by f.place), ($2::text[])[1:1]) as keys,
-        coalesce(array_agg(f.label order by f.place), array[$4::text]) as labels
+    -- whoever writes a kind or type means it; without any node it is the name alone, by every reading
+    select coalesce(array_agg(f.id order by f.place), array_fill(null::uuid, array[cardinality($2::text[])])) as ids,
+        coalesce(array_agg(null::text order by f.place), $2::text[]) as names,
+        coalesce(array_agg(f.key order by f.place), $2::text[]) as keys,
+        coalesce(array_agg(f.label order by f.place), array_fill($4::text, array[cardinality($2::text[])])) as labels
     from found f
     where f.qualifier <> '' or not exists (select from found q where q.qualifier <> '')
 ),
@@ -215,7 +215,8 @@ order by 4 desc, 2, 3;
 -- Why: the same for a name that no node has.
 select e.rel, 'in' as direction, count(*) as edges
 from edge e
-where e.dst_key = $2 and e.owner in ('', $1) and e.closed_at is null and e.valid @> $5::timestamptz and e.weight >= $4
+where e.dst_key = any ($2::text[]) and e.owner in ('', $1) and e.closed_at is null and e.valid @> $5::timestamptz
+    and e.weight >= $4
     and ($3::text[] is null or e.rel = any ($3))
 group by e.rel
 order by 3 desc, 1;

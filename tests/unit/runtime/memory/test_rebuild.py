@@ -13,7 +13,7 @@ import pytest_asyncio
 from rem_runtime.memory.conversation import MessageInput, SessionInput
 from rem_runtime.memory.embedding import MiniLM
 from rem_runtime.memory.embedding.embedder import Vectors
-from rem_runtime.memory.errors import EmbedderUnavailable, SchemaBusy, SchemaError
+from rem_runtime.memory.errors import EmbedderError, EmbedderUnavailable, SchemaBusy, SchemaError
 from rem_runtime.memory.ingest import Document, EntityInput
 from rem_runtime.memory.models import InlineEdge
 from rem_runtime.memory.pool import open_pool
@@ -61,9 +61,13 @@ class EndedError(Exception):
     """The process ends here."""
 
 
-class Away(Narrow):
+class Failing(Narrow):
+    def __init__(self, inner: MiniLM, fault: EmbedderError) -> None:
+        super().__init__(inner, max_tokens=inner.max_tokens)
+        self._fault = fault
+
     async def embed(self, texts: Sequence[str]) -> Vectors:
-        raise EmbedderUnavailable("away")
+        raise self._fault
 
 
 @pytest_asyncio.fixture(loop_scope="session")
@@ -175,11 +179,12 @@ async def test_a_rebuild_that_was_killed_is_run_again(
     assert await stored(pool) == today
 
 
-async def test_while_the_model_is_away_vectors_are_queued(
-    pool: asyncpg.Pool, owner: asyncpg.Pool, embedder: MiniLM, memory: Memory
+@pytest.mark.parametrize("fault", [EmbedderUnavailable("away"), EmbedderError("answered 400")])
+async def test_what_the_model_does_not_make_is_queued(
+    pool: asyncpg.Pool, owner: asyncpg.Pool, embedder: MiniLM, memory: Memory, fault: EmbedderError
 ) -> None:
     await fill(Memory(pool, Narrow(embedder), tenant="acme"))
-    await redo(owner, Away(embedder, max_tokens=embedder.max_tokens), "chunker")
+    await redo(owner, Failing(embedder, fault), "chunker")
     assert await pool.fetchval("select count(*) from job") == 10
     while (await memory.drain.once()).jobs:
         pass

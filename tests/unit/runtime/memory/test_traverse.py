@@ -71,6 +71,11 @@ class TestTraverse:
         plan = await ask("TRAVERSE zoe DEPTH 0")
         assert [(count.rel, count.direction, count.count) for count in plan.results[0].edges] == [("people", "in", 2)]
 
+    async def test_a_kind_before_a_name_that_nothing_is_stored_under(self, ask: Ask) -> None:
+        assert sorted(labels(await ask("TRAVERSE person/zoe"))) == ["One", "Two"]
+        plan = await ask("TRAVERSE person/zoe DEPTH 0")
+        assert [count.count for count in plan.results[0].edges] == [2]
+
     async def test_links_lead_to_the_document(self, ask: Ask) -> None:
         assert labels(await ask("TRAVERSE one REL links_to OUT")) == ["Two"]
         assert labels(await ask("TRAVERSE two.md REL links_to IN")) == ["One"]
