@@ -89,29 +89,28 @@ def edges_of(row: Mapping[str, Any]) -> tuple[InlineEdge, ...]:
     """The edges of a row, the strongest first."""
     if row["edge_dst"] is None:
         return ()
-    return tuple(
-        [
+    edges = []
+    for dst, rel, kind, weight, more in zip(*[row[column] for column in _EDGE_COLUMNS], strict=True):
+        properties, valid = _more_of(more) if more else ({}, None)
+        edges.append(
             _new_edge(
                 {
                     "dst": dst,
                     "rel_type": rel,
                     "dst_kind": kind or None,
                     "weight": weight_of(weight),
-                    **(_more_of(more) if more else {"properties": {}, "valid": None}),
+                    "properties": properties,
+                    "valid": valid,
                 }
             )
-            for dst, rel, kind, weight, more in zip(*[row[column] for column in _EDGE_COLUMNS], strict=True)
-        ]
-    )
+        )
+    return tuple(edges)
 
 
-def _more_of(text: str) -> dict[str, Any]:
+def _more_of(text: str) -> tuple[dict[str, Any], Validity | None]:
     more = from_json(text)
     since, until = (None if (at := more[end]) is None else datetime.fromisoformat(at) for end in ("since", "until"))
-    return {
-        "properties": more["properties"],
-        "valid": _new_validity({"since": since, "until": until}) if since or until else None,
-    }
+    return more["properties"], _new_validity({"since": since, "until": until}) if since or until else None
 
 
 @lru_cache(maxsize=10_000)

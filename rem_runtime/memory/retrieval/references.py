@@ -48,7 +48,7 @@ def chosen(rows: Iterable[Row]) -> dict[int, list[Row]]:
     found: dict[int, list[Row]] = {}
     for row in rows:
         found.setdefault(row["ord"], []).append(row)
-    return {number: _distinct(_preferred(group)) for number, group in found.items()}
+    return {number: group if len(group) == 1 else _distinct(_preferred(group)) for number, group in found.items()}
 
 
 def kind_of(name: str) -> str:

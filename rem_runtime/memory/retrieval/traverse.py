@@ -23,6 +23,19 @@ from rem_runtime.memory.statements import load_statements
 
 SQL = load_statements(Path(__file__).parent / "sql" / "traverse.sql")
 
+
+def _walk_along(ways: Sequence[str], ends: Sequence[str]) -> str:
+    ways, ends = (" union all ".join(SQL[part] for part in parts) for parts in (ways, ends))
+    return SQL["traverse"].format(ways=ways, ends=ends)
+
+
+# The statement for edges out, edges in, and both.
+WALKS = {
+    (True, False): _walk_along(["out"], ["ends_out"]),
+    (False, True): _walk_along(["into", "into_name"], ["ends_in"]),
+    (True, True): _walk_along(["out", "into", "into_name"], ["ends_out", "ends_in"]),
+}
+
 MAX_EDGES = 50  # of one node, the strongest
 MAX_FRESH = 500  # new ones of one level
 DEFAULT_DEPTH = 1
@@ -84,7 +97,7 @@ async def fetch_walk(ref: str, edges: EdgeFilter, asking: Asking, *, depth: int,
     """The levels in their order, and the nodes of the first `bodies` vertices; level 0 is where it starts."""
     probes = probes_of([ref])
     rows: list[asyncpg.Record] = await asking.pool.fetch(
-        SQL["traverse"], asking.user, probes.keys, probes.qualifiers, ref, MAX_HOMONYMS, depth, edges.out, edges.into,
+        WALKS[edges.out, edges.into], asking.user, probes.keys, probes.qualifiers, ref, MAX_HOMONYMS, depth,
         edges.rels, edges.weight, edges.as_of, MAX_EDGES, MAX_FRESH, bodies,
     )  # fmt: skip
     return rows

@@ -16,7 +16,9 @@ order by p.ord, n.owner = '', n.canonical desc, n.id;
 -- name: traverse
 -- Why: one round trip from the name to the bodies. Breadth first, a row per level: PostgreSQL refuses LIMIT in a recursive
 -- term, but not inside a lateral of it. A vertex is a node (ids), or a name that no node has (names); each is reached once,
--- over its strongest edge of that level, and known by its place in the level. Equal weights stand in the order of keys.
+-- over its strongest edge of that level, and known by its place in the level. Equal weights stand in the order of keys. The
+-- statement has the ways (out, into, into_name) and ends that are asked for, and no others: what is never run is started and
+-- reset in every level all the same, which took as long as the rest.
 with recursive found as (
     select n.id, n.key, n.label, row_number() over (order by n.owner = '', n.canonical desc, n.id) as place, p.qualifier
     from unnest($2::text[], $3::text[]) as p (key, qualifier)
@@ -49,92 +51,10 @@ level (depth, ids, names, seen_ids, seen_names, keys, labels, parents, rels, wei
     from level l
     cross join lateral (
         with strongest as (
-            -- out of a node
-            select s.place, e.rel, e.dst_key, e.dst_kind, e.dst_label, e.weight, null::uuid as src, false as reverse, e.rank
-            from unnest(l.ids) with ordinality as s (id, place)
-            cross join lateral (
-                select a.rel, a.dst_key, a.dst_kind, a.dst_label, a.weight,
-                    row_number() over (order by a.weight desc, a.id) as rank
-                from (
-                    (select id, rel, dst_key, dst_kind, dst_label, weight from edge
-                        where src = s.id and owner = '' and closed_at is null and valid @> $11::timestamptz
-                            and weight >= $10 and ($9::text[] is null or rel = any ($9))
-                        order by weight desc, id limit $12::integer + 1)
-                    union all
-                    (select id, rel, dst_key, dst_kind, dst_label, weight from edge
-                        where src = s.id and owner = $1 and $1 <> '' and closed_at is null and valid @> $11::timestamptz
-                            and weight >= $10 and ($9::text[] is null or rel = any ($9))
-                        order by weight desc, id limit $12::integer + 1)
-                ) a
-                order by a.weight desc, a.id limit $12::integer + 1
-            ) e
-            where $7
-            union all
-            -- into a node, under any of its names
-            select s.place, e.rel, null, null, null, e.weight, e.src, true, e.rank
-            from unnest(l.ids) with ordinality as s (id, place)
-            cross join lateral (
-                select a.rel, a.weight, a.src, row_number() over (order by a.weight desc, a.id) as rank
-                from (
-                    select x.id, x.rel, x.weight, x.src
-                    from name m
-                    cross join lateral (
-                        (select id, rel, weight, src from edge
-                            where dst_key = m.key and owner = '' and dst_kind in ('', m.kind) and closed_at is null
-                                and valid @> $11::timestamptz and weight >= $10 and ($9::text[] is null or rel = any ($9))
-                            order by weight desc, id limit $12::integer + 1)
-                        union all
-                        (select id, rel, weight, src from edge
-                            where dst_key = m.key and owner = $1 and $1 <> '' and dst_kind in ('', m.kind)
-                                and closed_at is null and valid @> $11::timestamptz
-                                and weight >= $10 and ($9::text[] is null or rel = any ($9))
-                            order by weight desc, id limit $12::integer + 1)
-                    ) x
-                    where m.node_id = s.id and m.owner in ('', $1)
-                ) a
-                order by a.weight desc, a.id limit $12::integer + 1
-            ) e
-            where $8
-            union all
-            -- into a name that no node has
-            select s.place, e.rel, null, null, null, e.weight, e.src, true, e.rank
-            from unnest(l.names) with ordinality as s (name, place)
-            cross join lateral (
-                select a.rel, a.weight, a.src, row_number() over (order by a.weight desc, a.id) as rank
-                from (
-                    (select id, rel, weight, src from edge
-                        where dst_key = s.name collate "C" and owner = '' and closed_at is null
-                            and valid @> $11::timestamptz and weight >= $10 and ($9::text[] is null or rel = any ($9))
-                        order by weight desc, id limit $12::integer + 1)
-                    union all
-                    (select id, rel, weight, src from edge
-                        where dst_key = s.name collate "C" and owner = $1 and $1 <> '' and closed_at is null
-                            and valid @> $11::timestamptz and weight >= $10 and ($9::text[] is null or rel = any ($9))
-                        order by weight desc, id limit $12::integer + 1)
-                ) a
-                order by a.weight desc, a.id limit $12::integer + 1
-            ) e
-            where $8 and s.name is not null
+            {ways}
         ),
         reached as (
-            select s.place, s.rel, s.weight, s.reverse, t.id, coalesce(t.key, s.dst_key) as key,
-                case when t.id is null then s.dst_key end as name, coalesce(t.label, s.dst_label) as label
-            from strongest s
-            left join lateral (
-                select n.id, n.key, n.label
-                from name m
-                join node n on n.id = m.node_id and n.owner in ('', $1) and n.deleted_at is null
-                where m.key = s.dst_key and m.owner in ('', $1) and s.dst_kind in ('', m.kind)
-                -- the index's order, backwards: one's own before the shared
-                order by m.owner desc, m.kind desc, m.node_id desc
-                limit $5
-            ) t on true
-            where not s.reverse and s.rank <= $12
-            union all
-            select s.place, s.rel, s.weight, s.reverse, n.id, n.key, null, n.label
-            from strongest s
-            join node n on n.id = s.src and n.owner in ('', $1) and n.deleted_at is null
-            where s.reverse and s.rank <= $12
+            {ends}
         ),
         fresh as (
             select distinct on (r.id, r.name) r.place, r.rel, r.weight, r.reverse, r.id, r.name, r.key, r.label
@@ -146,13 +66,13 @@ level (depth, ids, names, seen_ids, seen_names, keys, labels, parents, rels, wei
         kept as (
             select f.place, f.rel, f.weight, f.reverse, f.id, f.name, f.key, f.label
             from fresh f
-            order by f.weight desc, f.key, f.id limit $13
+            order by f.weight desc, f.key, f.id limit $11
         )
-        select coalesce(array_agg(k.id), '{}') as ids, coalesce(array_agg(k.name), '{}') as names,
+        select coalesce(array_agg(k.id), '{{}}') as ids, coalesce(array_agg(k.name), '{{}}') as names,
             array_agg(k.key) as keys, array_agg(k.label) as labels, array_agg(k.place) as parents, array_agg(k.rel) as rels,
             array_agg(k.weight) as weights, array_agg(k.reverse) as reverses,
-            (select count(*) from strongest s where s.rank > $12)
-                + greatest((select count(*) from fresh) - $13, 0) as cut
+            (select count(*) from strongest s where s.rank > $10)
+                + greatest((select count(*) from fresh) - $11, 0) as cut
         from kept k
     ) f
     where l.depth < $6 and cardinality(l.ids) > 0
@@ -166,20 +86,20 @@ from level l
 left join lateral (
     select u.place, case when u.shown then u.id end as body_id
     from (
-        select id, place, l.depth > 0 and l.before + place <= $14 as shown
+        select id, place, l.depth > 0 and l.before + place <= $12 as shown
         from unnest(l.ids) with ordinality as u (id, place)
     ) u
     where u.shown or u.place = 1
 ) v on true
 left join lateral (
     select n.id, n.tenant_id, n.owner, n.kind, n.type, n.key, n.label,
-        n.data::text as data, nullif(n.metadata, '{}')::text as metadata, n.tags, n.starts_at, n.ends_at, n.content_hash,
+        n.data::text as data, nullif(n.metadata, '{{}}')::text as metadata, n.tags, n.starts_at, n.ends_at, n.content_hash,
         n.version, n.created_at, n.updated_at, edges.*
     from node n
     cross join lateral (
         select array_agg(e.dst_label) as edge_dst, array_agg(e.rel) as edge_rel, array_agg(e.dst_kind) as edge_kind,
             array_agg(e.weight) as edge_weight,
-            array_agg(case when e.properties <> '{}' or e.valid <> '(,)' then jsonb_build_object(
+            array_agg(case when e.properties <> '{{}}' or e.valid <> '(,)' then jsonb_build_object(
                 'properties', e.properties, 'since', lower(e.valid), 'until', upper(e.valid))::text end) as edge_more
         from (
             (select id, dst_label, rel, dst_kind, weight, properties, valid from edge
@@ -193,6 +113,99 @@ left join lateral (
     where n.id = v.body_id and n.owner in ('', $1) and n.deleted_at is null
 ) body on true
 order by l.depth, v.place;
+
+-- name: out
+-- Why: the edges out of a level's nodes.
+select s.place, e.rel, e.dst_key, e.dst_kind, e.dst_label, e.weight, null::uuid as src, false as reverse, e.rank
+from unnest(l.ids) with ordinality as s (id, place)
+cross join lateral (
+    select a.rel, a.dst_key, a.dst_kind, a.dst_label, a.weight,
+        row_number() over (order by a.weight desc, a.id) as rank
+    from (
+        (select id, rel, dst_key, dst_kind, dst_label, weight from edge
+            where src = s.id and owner = '' and closed_at is null and valid @> $9::timestamptz
+                and weight >= $8 and ($7::text[] is null or rel = any ($7))
+            order by weight desc, id limit $10::integer + 1)
+        union all
+        (select id, rel, dst_key, dst_kind, dst_label, weight from edge
+            where src = s.id and owner = $1 and $1 <> '' and closed_at is null and valid @> $9::timestamptz
+                and weight >= $8 and ($7::text[] is null or rel = any ($7))
+            order by weight desc, id limit $10::integer + 1)
+    ) a
+    order by a.weight desc, a.id limit $10::integer + 1
+) e
+
+-- name: into
+-- Why: the edges into a level's nodes, under any of their names.
+select s.place, e.rel, null::text collate "C" as dst_key, null::text as dst_kind, null::text as dst_label, e.weight, e.src,
+    true as reverse, e.rank
+from unnest(l.ids) with ordinality as s (id, place)
+cross join lateral (
+    select a.rel, a.weight, a.src, row_number() over (order by a.weight desc, a.id) as rank
+    from (
+        select x.id, x.rel, x.weight, x.src
+        from name m
+        cross join lateral (
+            (select id, rel, weight, src from edge
+                where dst_key = m.key and owner = '' and dst_kind in ('', m.kind) and closed_at is null
+                    and valid @> $9::timestamptz and weight >= $8 and ($7::text[] is null or rel = any ($7))
+                order by weight desc, id limit $10::integer + 1)
+            union all
+            (select id, rel, weight, src from edge
+                where dst_key = m.key and owner = $1 and $1 <> '' and dst_kind in ('', m.kind)
+                    and closed_at is null and valid @> $9::timestamptz
+                    and weight >= $8 and ($7::text[] is null or rel = any ($7))
+                order by weight desc, id limit $10::integer + 1)
+        ) x
+        where m.node_id = s.id and m.owner in ('', $1)
+    ) a
+    order by a.weight desc, a.id limit $10::integer + 1
+) e
+
+-- name: into_name
+-- Why: the edges into a name that no node has.
+select s.place, e.rel, null::text collate "C" as dst_key, null::text as dst_kind, null::text as dst_label, e.weight, e.src,
+    true as reverse, e.rank
+from unnest(l.names) with ordinality as s (name, place)
+cross join lateral (
+    select a.rel, a.weight, a.src, row_number() over (order by a.weight desc, a.id) as rank
+    from (
+        (select id, rel, weight, src from edge
+            where dst_key = s.name collate "C" and owner = '' and closed_at is null
+                and valid @> $9::timestamptz and weight >= $8 and ($7::text[] is null or rel = any ($7))
+            order by weight desc, id limit $10::integer + 1)
+        union all
+        (select id, rel, weight, src from edge
+            where dst_key = s.name collate "C" and owner = $1 and $1 <> '' and closed_at is null
+                and valid @> $9::timestamptz and weight >= $8 and ($7::text[] is null or rel = any ($7))
+            order by weight desc, id limit $10::integer + 1)
+    ) a
+    order by a.weight desc, a.id limit $10::integer + 1
+) e
+where s.name is not null
+
+-- name: ends_out
+-- Why: where the edges out lead: to what has that name, or to the name alone.
+select s.place, s.rel, s.weight, s.reverse, t.id, coalesce(t.key, s.dst_key) as key,
+    case when t.id is null then s.dst_key end as name, coalesce(t.label, s.dst_label) as label
+from strongest s
+left join lateral (
+    select n.id, n.key, n.label
+    from name m
+    join node n on n.id = m.node_id and n.owner in ('', $1) and n.deleted_at is null
+    where m.key = s.dst_key and m.owner in ('', $1) and s.dst_kind in ('', m.kind)
+    -- the index's order, backwards: one's own before the shared
+    order by m.owner desc, m.kind desc, m.node_id desc
+    limit $5
+) t on true
+where not s.reverse and s.rank <= $10
+
+-- name: ends_in
+-- Why: where the edges in come from.
+select s.place, s.rel, s.weight, s.reverse, n.id, n.key, null::text collate "C" as name, n.label
+from strongest s
+join node n on n.id = s.src and n.owner in ('', $1) and n.deleted_at is null
+where s.reverse and s.rank <= $10
 
 -- name: edge_counts
 -- Why: the plan (DEPTH 0): how many edges of which type, before anybody follows them.

@@ -20,7 +20,7 @@ CORPUS = sorted(ACME.glob("corpus/**/*.md"))
 QUESTIONS: list[dict[str, Any]] = yaml.safe_load((ACME / "questions.yaml").read_text())["questions"]
 COUNTS = {"find": 40, "who_what": 24, "when": 36, "connected": 36, "merge": 24}
 # What holds on both halves today; the aim is .95 (docs/adr/0011).
-FOUND_SHARE = 0.85
+FOUND_SHARE = 0.875
 BENCHMARK: dict[str, list[dict[str, Any]]] = {
     name: yaml.safe_load((ACME / "questions" / f"{name}.yaml").read_text("utf-8"))["questions"] for name in COUNTS
 }

@@ -11,7 +11,7 @@ import pytest
 import pytest_asyncio
 
 from rem_runtime.memory.retrieval.bodies import SQL as NODE_SQL
-from rem_runtime.memory.retrieval.traverse import SQL as TRAVERSE_SQL
+from rem_runtime.memory.retrieval.traverse import WALKS
 from rem_runtime.memory.schema import apply_schema
 
 pytestmark = pytest.mark.postgres
@@ -112,17 +112,25 @@ async def test_lookup_of_one_reads_primary_keys(large: asyncpg.Connection, user:
 @pytest.mark.parametrize(("user", "most"), [("", 8), ("ann", 51)])
 @pytest.mark.parametrize("depth", [1, 3])
 @pytest.mark.parametrize("page_cost", ["4", "1.1"])  # a disk that turns, and one that does not
+@pytest.mark.parametrize(
+    ("ways", "read"),
+    [
+        ((True, False), {"edge_out", "name_pkey"}),
+        ((False, True), {"edge_in", "name_node"}),
+        ((True, True), {"edge_out", "edge_in", "name_pkey", "name_node"}),
+    ],
+)
 async def test_a_hub_is_read_at_its_strongest_and_somebody_elses_not_at_all(
-    large: asyncpg.Connection, user: str, most: int, depth: int, page_cost: str
+    large: asyncpg.Connection, user: str, most: int, depth: int, page_cost: str, ways: tuple[bool, bool], read: set[str]
 ) -> None:
     async with large.transaction():
         await large.execute(f"set local random_page_cost = {page_cost}")
         found = await plan(
-            large, TRAVERSE_SQL["traverse"], user, ["thing-1"], [""], "Thing 1", 20, depth, True, True, None, 0.0,
+            large, WALKS[ways], user, ["thing-1"], [""], "Thing 1", 20, depth, None, 0.0,
             await large.fetchval("select now()"), 50, 500, 50,
         )  # fmt: skip
     assert sequential(found) == set()
-    assert {"edge_out", "edge_in", "name_pkey", "name_node", "node_pkey"} <= indexes(found)
+    assert read | {"node_pkey"} <= indexes(found)
     for index in indexes(found):
         if index.startswith("edge"):
             assert rows_read(found, index) <= most, index
