@@ -2,5 +2,6 @@
 
 from rem_runtime.memory.dialect.parser import VERBS, parse
 from rem_runtime.memory.dialect.render import render, render_label
+from rem_runtime.memory.dialect.suggest import misread
 
-__all__ = ["VERBS", "parse", "render", "render_label"]
+__all__ = ["VERBS", "misread", "parse", "render", "render_label"]

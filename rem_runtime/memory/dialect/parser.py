@@ -158,7 +158,8 @@ def _clauses(scanner: Scanner, verb: str, readers: dict[str, Clause]) -> dict[st
         scanner.take(word)
         name = "direction" if verb == "TRAVERSE" and word in _DIRECTIONS else _SAME.get(word, word)
         if name in found:
-            scanner.fail(f"{word} is there twice", "say each clause once, and one direction", at=start)
+            reason = "there are two directions" if name == "direction" else f"{word} is there twice"
+            scanner.fail(reason, "say each clause once, and one direction", at=start)
         found[name] = readers[word](scanner)
     return found
 
@@ -230,6 +231,10 @@ def _where(scanner: Scanner) -> tuple[Condition, ...]:
         conditions.append(_condition(scanner))
     if len(conditions) > MAX_NAMES:
         scanner.fail(f"{len(conditions)} conditions are too many", f"give at most {MAX_NAMES}")
+    if scanner.word() == "OR":
+        scanner.fail(
+            "conditions are joined by AND alone", f'ask once for each, or write {conditions[-1].field} IN ("a", "b")'
+        )
     return tuple(conditions)
 
 
@@ -240,6 +245,8 @@ def _condition(scanner: Scanner) -> Condition:
     op = next((op for op in _OPERATORS if scanner.take(op)), None)
     if op is None:
         scanner.fail(f"{field} needs a comparison", f'write {field} = "value" or {field} IN ("a", "b")')
+    if scanner.text.startswith("=", scanner.position):
+        scanner.fail("there is one = too many", f"write {field} {op} value")
     return Comparison(field, op, _value(scanner))
 
 

@@ -114,7 +114,8 @@ class Scanner:
         start = self.position
         found = self.take_pattern(_INTEGER)
         if found is None or not low <= int(found) <= high:
-            self.fail(f"{what} needs a whole number", f"write {what} with a number from {low} to {high}", at=start)
+            reason = "needs a whole number" if found is None else f"is from {low} to {high}, not {found}"
+            self.fail(f"{what} {reason}", f"write {what} with a number from {low} to {high}", at=start)
         return int(found)
 
     def share(self, what: str) -> float:

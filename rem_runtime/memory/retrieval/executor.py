@@ -6,7 +6,7 @@ from time import perf_counter
 from typing import cast
 
 from rem_runtime.memory.answers import QueryAnswer, Verb
-from rem_runtime.memory.dialect import parse, render
+from rem_runtime.memory.dialect import misread, parse, render
 from rem_runtime.memory.dialect.ast import Fuzzy, Lookup, Query, Search, Sql, Traverse
 from rem_runtime.memory.memo import memo_of
 from rem_runtime.memory.retrieval.lookup import fuzzy, lookup
@@ -41,10 +41,12 @@ async def _execute(query: Query, asking: Asking, text: str) -> Outcome:
         case Lookup():
             return await lookup(query, asking)
         case Fuzzy():
-            return await fuzzy(query, asking)
+            outcome, label = await fuzzy(query, asking), query.label
         case Search():
-            return await search(query, asking)
+            outcome, label = await search(query, asking), query.label
         case Traverse():
-            return await traverse(query, asking)
+            outcome, label = await traverse(query, asking), query.ref
         case Sql():
             return await sql(query, asking, offset=text.rindex(query.text))
+    outcome.notes[:0] = misread(label)
+    return outcome

@@ -38,6 +38,10 @@ LEADING_BEST = 500
 LEADING_BEST_FILTERED = 200  # each is tested, and those before it that did not pass
 MOST_LAG = 1_000  # as far as it is counted
 
+_NOTHING_PASSES = (
+    "no text passes the clauses after the words, whatever the words are; are the kinds, types, fields and times right?"
+)
+
 
 @dataclass(slots=True)
 class _Question:
@@ -75,6 +79,8 @@ async def search(query: Search, asking: Asking) -> Outcome:
             question = _Question(asking, conn, outcome, chosen, mode, limit)
             with outcome.timed("estimate"):
                 await _open(question, query.label)
+            if chosen.is_set and question.ids == []:
+                outcome.notes.append(_NOTHING_PASSES)
             if mode != "dense":
                 with outcome.timed("lexical"):
                     await _ask_words(question)

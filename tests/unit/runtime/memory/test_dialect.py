@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from rem_runtime.memory.dialect import VERBS, parse, render
+from rem_runtime.memory.dialect import VERBS, misread, parse, render
 from rem_runtime.memory.dialect.ast import (
     Comparison,
     Condition,
@@ -104,7 +104,7 @@ def test_parses(text: str, tree: Query) -> None:
         ('LOOKUP "ann', 7, "not closed", "close it"),
         ('SEARCH "a" b', 11, "not expected", "SEARCH takes"),
         ("SEARCH x LIMIT five", 15, "whole number", "1 to 1000"),
-        ("SEARCH x LIMIT 0", 15, "whole number", "1 to 1000"),
+        ("SEARCH x LIMIT 0", 15, "from 1 to 1000, not 0", "1 to 1000"),
         ("SEARCH x LIMIT 5 LIMIT 6", 17, "twice", "once"),
         ("SEARCH x IN a FROM b", 14, "twice", "once"),
         ("SEARCH x MODE fast", 14, "no mode 'fast'", "hybrid, lexical, dense"),
@@ -115,11 +115,13 @@ def test_parses(text: str, tree: Query) -> None:
         ("SEARCH x WHERE a", 16, "comparison", "a ="),
         ("SEARCH x WHERE a = AND b = 1", 19, "value is missing", "text"),
         ("SEARCH x WHERE a IN (1", 22, "not closed", ")"),
+        ("SEARCH x WHERE a == 1", 18, "one = too many", "a = value"),
+        ("SEARCH x WHERE a = 1 OR b = 2", 21, "AND alone", "a IN"),
         ("SEARCH x DEPTH 2", 9, "SEARCH has no clause DEPTH", "SEARCH takes"),
         ("FUZZY x THRESHOLD 2", 18, "from 0 to 1", "0.5"),
         ("TRAVERSE a, b", 10, "one reference", "quote"),
-        ("TRAVERSE a DEPTH 9", 17, "whole number", "0 to 5"),
-        ("TRAVERSE a OUT BOTH", 15, "twice", "one direction"),
+        ("TRAVERSE a DEPTH 9", 17, "from 0 to 5, not 9", "0 to 5"),
+        ("TRAVERSE a OUT BOTH", 15, "two directions", "one direction"),
         ("TRAVERSE a WEIGHT 0.5", 18, "WEIGHT needs >=", ">= 0.5"),
         ("TRAVERSE a IN person", 14, "not expected", "TRAVERSE takes"),
         ("SQL  ", 5, "statement is missing", "SELECT"),
@@ -136,6 +138,28 @@ def test_refuses(text: str, position: int, reason: str, hint: str) -> None:
     assert reason in error.value.reason
     assert hint in error.value.hint
     assert error.value.reason in str(error.value)
+
+
+@pytest.mark.parametrize(
+    ("label", "meant"),
+    [
+        ("launch LIMT 3", ["LIMIT"]),
+        ("launch WEHRE status = open", ["WHERE"]),
+        ("launch SINSE 2026 MODEE dense", ["SINCE", "MODE"]),
+        ("LOKUP Mercury", ["LOOKUP"]),
+        ("lookup Mercury", ["LOOKUP"]),
+        ("search launch", ["SEARCH"]),
+        ("launch of the limit, where the MODES of HTTPS end", ["MODE"]),
+        ("where is the LIMITED edition of WHEREAS", []),
+        ("research on the Sarch river", []),
+        ('"', []),
+    ],
+)
+def test_what_was_meant_for_a_clause_is_said(label: str, meant: list[str]) -> None:
+    notes = list(misread(label))
+    assert len(notes) == len(meant)
+    for note, word in zip(notes, meant, strict=True):
+        assert f"if {word} was meant" in note
 
 
 def test_every_example_of_the_docs_parses() -> None:

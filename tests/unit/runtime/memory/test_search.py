@@ -126,6 +126,15 @@ class TestSearch:
                 found = labels(await ask(f"SEARCH plan for Ann {clauses} {mode}"))
                 assert len(found) == expected if isinstance(expected, int) else set(found) == expected, (rows, mode)
 
+    @pytest.mark.parametrize("clauses", ["IN peple", "IN file", "WHERE stauts = open", "SINCE 2027 UNTIL 2020"])
+    async def test_a_filter_that_nothing_passes_is_said(self, ask: Ask, clauses: str) -> None:
+        assert (await ask(f"SEARCH plan {clauses}")).notes == (search._NOTHING_PASSES,)
+        assert (await ask("SEARCH plan IN resource WHERE status = open")).notes == ()
+
+    async def test_what_was_meant_for_a_clause_is_said(self, ask: Ask) -> None:
+        assert "if LIMIT was meant" in (await ask("SEARCH plan LIMT 2")).notes[0]
+        assert "if DEPTH was meant" in (await ask("TRAVERSE Ann DPETH 2")).notes[0]
+
     async def test_a_time_that_is_none_is_refused(self, ask: Ask) -> None:
         with pytest.raises(InvalidInput, match="not a time"):
             await ask("SEARCH plan WHERE created_at > soon")
