@@ -1,4 +1,4 @@
-"""Words that look like a clause or verb with a slip of the pen. They are text, so the answer says how they were read. Pure."""
+"""Words that look like a clause or verb with a slip of the pen: the answer says that they were read as text. Pure."""
 
 from __future__ import annotations
 
