@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -58,11 +58,14 @@ class EdgeFilter:
 
 
 class Reached(NamedTuple):
-    """A vertex with the way to it and, where it is shown, its body."""
+    """A vertex, over which edge it was reached from which other and, where it is shown, its body."""
 
     label: str
     key: str
-    path: tuple[Hop, ...]
+    parent: Reached | None = None
+    rel: str = ""
+    weight: float = 1.0
+    reverse: bool = False
     body: Mapping[str, Any] | None = None
 
 
@@ -80,7 +83,8 @@ async def traverse(query: Traverse, asking: Asking) -> Outcome:
         rows = await fetch_walk(query.ref, edges, asking, depth=depth, bodies=limit)
     with outcome.timed("decode"):
         starts, reached = walk(rows)
-        outcome.hits = [_hit(one, query.ref) for one in reached[:limit]]
+        shown = reached[:limit]
+        outcome.hits = [_hit(one, way, query.ref) for one, way in zip(shown, _ways(shown), strict=True)]
     if starts == 0:
         outcome.notes.append(_NO_NODE.format(ref=query.ref))
     if sum({row["depth"]: row["cut"] for row in rows}.values()):
@@ -117,7 +121,7 @@ def edge_filter(query: Traverse, outcome: Outcome) -> EdgeFilter:
 
 
 def walk(rows: Sequence[asyncpg.Record]) -> tuple[int, list[Reached]]:
-    """How many nodes it starts at, and what was reached: the levels' vertices as ways from the start."""
+    """How many nodes it starts at, and what was reached: the vertices level by level."""
     starts, reached = 0, list[Reached]()
     level = list[Reached]()
     bodies = {(row["depth"], row["place"]): row for row in rows if row["id"] is not None}
@@ -127,31 +131,39 @@ def walk(rows: Sequence[asyncpg.Record]) -> tuple[int, list[Reached]]:
             continue  # a body, or a level where everything had been reached before
         if depth == 0:
             starts = row["starts"]
-            level = [Reached(label, key, ()) for label, key in zip(row["labels"], keys, strict=True)]
+            level = [Reached(label, key) for label, key in zip(row["labels"], keys, strict=True)]
             continue
         ways = zip(*[row[column] for column in _WAY_COLUMNS], strict=True)
         level = [
-            Reached(label, key, _way(level[parent - 1], label, rel, weight, reverse=back), bodies.get((depth, place)))
+            Reached(label, key, level[parent - 1], rel, weight, back, bodies.get((depth, place)))
             for place, (key, label, parent, rel, weight, back) in enumerate(ways, 1)
         ]
         reached += level
     return starts, reached
 
 
-def _way(parent: Reached, label: str, rel: str, weight: float, *, reverse: bool) -> tuple[Hop, ...]:
-    hop = _new_hop(
+def _ways(shown: Iterable[Reached]) -> list[tuple[Hop, ...]]:
+    """How each was reached from the start; those before it on its way are among those before it here, or starts."""
+    ways: dict[int, tuple[Hop, ...]] = {}
+    for one in shown:
+        if one.parent is not None:
+            ways[id(one)] = (*ways.get(id(one.parent), ()), _hop(one, one.parent))
+    return list(ways.values())
+
+
+def _hop(one: Reached, parent: Reached) -> Hop:
+    return _new_hop(
         {
-            "src": label if reverse else parent.label,
-            "rel": rel,
-            "dst": parent.label if reverse else label,
-            "weight": round(weight, 4),
-            "reverse": reverse,
+            "src": one.label if one.reverse else parent.label,
+            "rel": one.rel,
+            "dst": parent.label if one.reverse else one.label,
+            "weight": round(one.weight, 4),
+            "reverse": one.reverse,
         }
     )
-    return (*parent.path, hop)
 
 
-def _hit(one: Reached, ref: str) -> Hit:
+def _hit(one: Reached, way: tuple[Hop, ...], ref: str) -> Hit:
     node = None if one.body is None else node_of(one.body)
     return new_hit(
         {
@@ -165,8 +177,8 @@ def _hit(one: Reached, ref: str) -> Hit:
             "session_id": None,
             "score": None,
             "passages": (),
-            "depth": len(one.path),
-            "path": one.path,
+            "depth": len(way),
+            "path": way,
             "edges": (),
         }
     )
