@@ -193,7 +193,10 @@ async def _ask_vectors(question: _Question, vector: Vectors) -> None:
         SQL["dense"].format(near=near.format(**numbers), **numbers), asking.user, vector, list(question.lexical),
         terms.terms if hybrid else (), terms.weights if hybrid else (), terms.length_factor, *more,
     )  # fmt: skip
-    question.dense = {chunk: in_context(own, around) for chunk, own, around in _cosines(rows)}
+    if question.mode == "dense":
+        question.dense = _scores(rows, "dense")
+    else:
+        question.dense = {chunk: in_context(own, around) for chunk, own, around in _cosines(rows)}
     if hybrid:
         question.lexical |= _scores(rows, "lexical")
     elif question.mode == "hybrid" and question.dense:

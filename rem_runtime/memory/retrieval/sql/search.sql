@@ -182,7 +182,7 @@ limit {rows}
 -- name: dense
 -- Why: the nearest ({near}), and what the words found ($3), each with both scores and its place, in one round trip: a chunk that only
 -- one arm brought has a score in the other too, only not among its best; `around` is the mean cosine of it and the parts of
--- the same text beside it. The index orders roughly, so Python sorts.
+-- the same document beside it. The index orders roughly, so Python sorts.
 with near as materialized ({near}),
 every as materialized (
     select chunk_id, distance from near
@@ -203,12 +203,9 @@ from every e
 join chunk c on c.id = e.chunk_id and c.owner in ('', $1)
 cross join lateral (
     select count(*) as parts, coalesce(-sum(b.v::halfvec({dimensions}) <#> $2::halfvec({dimensions})), 0) as cosines
-    from (
-        select id from chunk where node_id = c.node_id and ord in (c.ord - 1, c.ord + 1) and owner in ('', $1)
-        union all
-        select id from chunk where message_id = c.message_id and ord in (c.ord - 1, c.ord + 1) and owner in ('', $1)
-    ) k
+    from chunk k
     join embedding b on b.chunk_id = k.id and b.model = {model}
+    where k.node_id = c.node_id and k.ord between c.ord - 1 and c.ord + 1 and k.ord <> c.ord and k.owner in ('', $1)
 ) beside
 left join words w on w.chunk_id = e.chunk_id;
 
