@@ -12,6 +12,7 @@ from typing import Any
 import asyncpg
 from fastapi import FastAPI
 from fastapi.exceptions import RequestValidationError
+from fastapi.routing import iter_route_contexts
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
@@ -47,13 +48,19 @@ def register_failures(app: FastAPI) -> None:
 
         app.add_exception_handler(kind, handler)
 
+    async def http(request: Request, error: Exception) -> Response:
+        assert isinstance(error, HTTPException)
+        if error.status_code == 405:
+            error.headers = {"Allow": ", ".join(_methods_of(request))}
+        return _of_http(error).response()
+
     async def validation(request: Request, error: Exception) -> Response:
         assert isinstance(error, RequestValidationError)
         return (wrong_media_type(request) or _of_validation(error)).response()
 
     app.add_exception_handler(RequestValidationError, validation)
     handle(ProblemError, lambda error: error)
-    handle(HTTPException, _of_http)
+    app.add_exception_handler(HTTPException, http)
     handle(MemoryFault, _of_memory)
     for kind in DATABASE_AWAY:
         handle(kind, _database_away)
@@ -120,6 +127,13 @@ def _of_memory(fault: MemoryFault) -> ProblemError:
 def _fault(error: Exception) -> ProblemError:
     log.error("request failed", exc_info=error)
     return ProblemError(500, "internal-error", "a fault in the server; its log has the details")
+
+
+def _methods_of(request: Request) -> list[str]:
+    """What the path takes, of all its routes: the framework names those of the first."""
+    routes = [route for route in iter_route_contexts(request.app.routes) if route.methods]
+    matching = [route for route in routes if route.path_regex.match(request.url.path)]
+    return sorted({method for route in matching for method in route.methods or ()})
 
 
 def _of_http(error: HTTPException) -> ProblemError:

@@ -161,7 +161,7 @@ async def test_a_method_that_is_none(
                 assert answer.status_code == 405
             else:
                 check(answer, 405, "method-not-allowed", f"{other} {path}")
-            assert answer.headers["allow"]
+            assert method in answer.headers["allow"].split(", ")
         check(await client.request(method, filled(path) + "/"), *no_path(method, path), f"{method} {path}/")
 
 
