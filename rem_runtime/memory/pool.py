@@ -19,7 +19,7 @@ _SERVER_SETTINGS = {
     "jit": "off",
     # Every statement here is written for one plan, and planning costs more than running it; SEARCH says otherwise.
     "plan_cache_mode": "force_generic_plan",
-    # The inner side of every lateral here is asked for a thing once; keeping what it answered costs 5 µs a thing.
+    # The inner side of every lateral here is asked for a thing once; keeping what it answered costs 1 µs a thing.
     "enable_memoize": "off",
     "hnsw.ef_search": "200",
     "hnsw.iterative_scan": "relaxed_order",

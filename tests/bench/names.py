@@ -14,7 +14,7 @@ from rem_runtime.memory.dialect.ast import Traverse
 from rem_runtime.memory.retrieval.bodies import node_of
 from rem_runtime.memory.retrieval.lookup import hit_of
 from rem_runtime.memory.retrieval.parts import Asking, Outcome
-from rem_runtime.memory.retrieval.traverse import Reached, edge_filter, fetch_walk, walk
+from rem_runtime.memory.retrieval.traverse import edge_filter, fetch_walk
 from tests.bench.databases import Bench
 from tests.bench.graph import HUB_IN, HUB_OUT, Sample, graph, samples
 from tests.bench.harness import Context, Figure, Timing, interleaved, size_name
@@ -146,11 +146,12 @@ async def _traverse(context: Context, bench: Bench, size: int) -> list[Figure]:
     return figures
 
 
-async def _keys(context: Context, bench: Bench, start: Sample) -> list[Reached]:
-    """What TRAVERSE OUT DEPTH 3 does below the bodies: start, walk, ways. The dialect has no clause for it."""
+async def _keys(context: Context, bench: Bench, start: Sample) -> list[str]:
+    """What TRAVERSE OUT DEPTH 3 does below the bodies, up to the keys. The dialect has no clause for it."""
     asking = Asking(bench.pool, context.embedder, 1, USER)
     edges = edge_filter(Traverse(start.label, direction="OUT"), Outcome())
-    return walk(await fetch_walk(start.label, edges, asking, depth=3, bodies=0))[1]
+    rows = await fetch_walk(start.label, edges, asking, depth=3, bodies=0)
+    return [key for row in rows if row["depth"] for key in row["keys"]]
 
 
 async def _fuzzy(context: Context, bench: Bench, size: int) -> list[Figure]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from itertools import islice
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -69,6 +70,14 @@ class Reached(NamedTuple):
     body: Mapping[str, Any] | None = None
 
 
+class Walk(NamedTuple):
+    """How many nodes it started at, how many vertices it reached, and the first of them."""
+
+    starts: int
+    reached: int
+    shown: list[Reached]
+
+
 async def traverse(query: Traverse, asking: Asking) -> Outcome:
     """What is connected with the reference, nearest and strongest first; with DEPTH 0 only what could be followed."""
     outcome = Outcome()
@@ -82,18 +91,18 @@ async def traverse(query: Traverse, asking: Asking) -> Outcome:
     with outcome.timed("traverse"):
         rows = await fetch_walk(query.ref, edges, asking, depth=depth, bodies=limit)
     with outcome.timed("decode"):
-        starts, reached = walk(rows)
-        shown = reached[:limit]
-        outcome.hits = [_hit(one, way, query.ref) for one, way in zip(shown, _ways(shown), strict=True)]
-    if starts == 0:
+        found = walk(rows, limit=limit)
+        ways = _ways(found.shown)
+        outcome.hits = [_hit(one, way, query.ref) for one, way in zip(found.shown, ways, strict=True)]
+    if found.starts == 0:
         outcome.notes.append(_NO_NODE.format(ref=query.ref))
     if sum({row["depth"]: row["cut"] for row in rows}.values()):
         outcome.notes.append(
             f"cut: a node's strongest {MAX_EDGES} edges and a level's strongest {MAX_FRESH} things are followed; "
             "narrow with REL, WEIGHT or a direction"
         )
-    if len(reached) > limit:
-        outcome.notes.append(f"cut: {len(reached)} were reached, LIMIT {limit} are shown")
+    if found.reached > limit:
+        outcome.notes.append(f"cut: {found.reached} were reached, LIMIT {limit} are shown")
     return outcome
 
 
@@ -120,10 +129,10 @@ def edge_filter(query: Traverse, outcome: Outcome) -> EdgeFilter:
     )
 
 
-def walk(rows: Sequence[asyncpg.Record]) -> tuple[int, list[Reached]]:
-    """How many nodes it starts at, and what was reached: the vertices level by level."""
-    starts, reached = 0, list[Reached]()
-    level = list[Reached]()
+def walk(rows: Sequence[asyncpg.Record], *, limit: int) -> Walk:
+    """The first vertices, level by level; a vertex comes after all of the level that it was reached from."""
+    starts, reached = 0, 0
+    level, shown = list[Reached](), list[Reached]()
     bodies = {(row["depth"], row["place"]): row for row in rows if row["id"] is not None}
     for row in rows:
         depth, keys = row["depth"], row["keys"]
@@ -133,13 +142,14 @@ def walk(rows: Sequence[asyncpg.Record]) -> tuple[int, list[Reached]]:
             starts = row["starts"]
             level = [Reached(label, key) for label, key in zip(row["labels"], keys, strict=True)]
             continue
-        ways = zip(*[row[column] for column in _WAY_COLUMNS], strict=True)
+        reached += len(keys)
+        ways = islice(zip(*[row[column] for column in _WAY_COLUMNS], strict=True), limit - len(shown))
         level = [
             Reached(label, key, level[parent - 1], rel, weight, back, bodies.get((depth, place)))
             for place, (key, label, parent, rel, weight, back) in enumerate(ways, 1)
         ]
-        reached += level
-    return starts, reached
+        shown += level
+    return Walk(starts, reached, shown)
 
 
 def _ways(shown: Iterable[Reached]) -> list[tuple[Hop, ...]]:
