@@ -1,4 +1,4 @@
-"""The closest peer side by side: remdb 0.3.285 over the same 10k things on the same server, asked the same questions.
+"""The closest peer side by side: remdb 0.3.285 over the same things on the same server, asked the same questions.
 
 It needs Python 3.12 or newer and lives in an environment of its own, made by uv in the bench's cache. Where that cannot
 be made the bench says so and goes on. The figures have no target: the value is the peer's, the floor is ours.
@@ -18,12 +18,11 @@ import asyncpg
 from rem_runtime.memory.keys import normalise_key
 from tests.bench.databases import Bench
 from tests.bench.graph import graph, samples
-from tests.bench.harness import Context, Figure, interleaved
+from tests.bench.harness import Context, Figure, interleaved, size_name
 from tests.bench.names import CALLER, USER, misspelt
 
-SIZE = 10_000
+MAX_SIZE = 100_000  # beyond, it takes seconds for an answer
 PACKAGES = ("remdb==0.3.285", "polars", "pillow", "pydub")
-_DATABASE = f"peer_{SIZE}"
 _THINGS = """
 select n.key, n.label,
     coalesce(jsonb_agg(jsonb_build_array(e.dst_key, e.rel, e.weight)) filter (where e.id is not null), '[]')
@@ -41,19 +40,27 @@ class _PeerError(Exception):
 
 async def measure(context: Context) -> list[Figure]:
     """Its p50 over ours, per verb."""
-    async with context.corpus(graph(SIZE)) as bench:
-        directory = context.databases.directory.absolute() / "peer"
-        try:
-            python = await _environment(directory, context)
-            theirs, ours = await _compare(context, bench, python, directory)
-        except _PeerError as reason:
-            context.note(f"the peer (remdb 0.3.285) was not measured: {reason}")
-            return []
+    directory = context.databases.directory.absolute() / "peer"
+    figures = []
+    try:
+        python = await _environment(directory, context)
+        for size in context.sizes:
+            if size <= MAX_SIZE:
+                figures += await _measure(context, size, python, directory)
+    except _PeerError as reason:
+        context.note(f"the peer (remdb 0.3.285) was not measured: {reason}")
+    return figures
+
+
+async def _measure(context: Context, size: int, python: Path, directory: Path) -> list[Figure]:
+    async with context.corpus(graph(size)) as bench:
+        context.say(f"the peer, {size:,}")
+        theirs, ours = await _compare(context, bench, python, directory)
     for name, measured in theirs.items():
         if measured["answered"] < 1:
             context.note(f"the peer answered {measured['answered']:.0%} of the questions of {name}")
     return [
-        Figure.shown(f"remdb {name} 10k, p50, over ours", measured["p50"], floor=ours[name])
+        Figure.shown(f"remdb {name} {size_name(size)}, p50, over ours", measured["p50"], floor=ours[name])
         for name, measured in theirs.items()
     ]
 
@@ -104,14 +111,16 @@ async def _compare(
             }
         )
     )
-    theirs = await _ask(context, bench, python, file)
+    theirs = await _ask(context, bench, python, file, database=f"peer_{len(rows)}")
     return theirs, {name: timing.p50 for name, timing in timed.items()}
 
 
-async def _ask(context: Context, bench: Bench, python: Path, file: Path) -> dict[str, dict[str, float]]:
+async def _ask(
+    context: Context, bench: Bench, python: Path, file: Path, *, database: str
+) -> dict[str, dict[str, float]]:
     # Run with -P: beside the program lies a module named http.
     program = str(Path(__file__).with_name("peer_program.py"))
-    dsn = bench.superuser_dsn.rsplit("/", 1)[0] + f"/{_DATABASE}"
+    dsn = bench.superuser_dsn.rsplit("/", 1)[0] + f"/{database}"
     environment = {
         "PATH": os.environ["PATH"],
         "HOME": str(file.parent),
@@ -120,13 +129,13 @@ async def _ask(context: Context, bench: Bench, python: Path, file: Path) -> dict
     }
     admin = await asyncpg.connect(bench.superuser_dsn)
     try:
-        if not await admin.fetchval("select true from pg_database where datname = $1", _DATABASE):
+        if not await admin.fetchval("select true from pg_database where datname = $1", database):
             context.say("loading the peer")
-            await admin.execute(f"create database {_DATABASE}")
+            await admin.execute(f"create database {database}")
             try:
                 await _run(str(python), "-P", program, str(file), "load", environment=environment)
             except _PeerError:
-                await admin.execute(f"drop database {_DATABASE} with (force)")
+                await admin.execute(f"drop database {database} with (force)")
                 raise
     finally:
         await admin.close()
