@@ -10,7 +10,8 @@ import asyncpg
 import numpy as np
 from numpy.typing import NDArray
 from pgvector import HalfVector
-from pydantic_core import from_json
+
+from rem_runtime.memory.models.json import read_json
 
 # They come with the connection, not with a query. relaxed_order: SEARCH sorts what it gets anyway.
 _SERVER_SETTINGS = {
@@ -83,7 +84,7 @@ def _encode(value: Any) -> bytes:
 
 
 def _decode(value: bytes) -> Any:
-    return from_json(value[len(_JSONB_VERSION) :])
+    return read_json(value[len(_JSONB_VERSION) :])
 
 
 def _encode_vector(value: Any) -> bytes:

@@ -13,6 +13,7 @@ import yaml
 
 from rem_runtime.memory.ingest.clean import clean_json
 from rem_runtime.memory.keys import normalise_name
+from rem_runtime.memory.models.json import is_shallow
 
 _BLOCK = re.compile(r"\A---[ \t]*\n(.*?)^(?:---|\.\.\.)[ \t]*(?:\n|\Z)", re.DOTALL | re.MULTILINE)
 _MAX_CHARACTERS = 32_768
@@ -44,17 +45,17 @@ class _Loader(yaml.SafeLoader):
 
 
 def split_front_matter(text: str) -> tuple[FrontMatter, int]:
-    """The front matter and the character where the text after it begins; what is not YAML is text."""
+    """The front matter and the character where the text after it begins; what is not YAML, or too deep, is text."""
     match = _BLOCK.match(text)
     if match is None or len(match[1]) > _MAX_CHARACTERS:
         return FrontMatter(), 0
     try:
-        loaded = yaml.load(match[1], Loader=_Loader)  # noqa: S506 - a SafeLoader
+        loaded = clean_json(yaml.load(match[1], Loader=_Loader))  # noqa: S506 - a SafeLoader
     except (yaml.YAMLError, RecursionError, ValueError):
         return FrontMatter(), 0
-    if not isinstance(loaded, dict):
+    if not isinstance(loaded, dict) or not is_shallow(loaded):
         return FrontMatter(), 0
-    return _interpret(clean_json(loaded)), match.end()
+    return _interpret(loaded), match.end()
 
 
 def _interpret(fields: dict[str, Any]) -> FrontMatter:

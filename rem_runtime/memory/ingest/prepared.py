@@ -23,6 +23,7 @@ from rem_runtime.memory.ingest.readers import has_front_matter, read_text
 from rem_runtime.memory.ingest.structure import Reading, Structure
 from rem_runtime.memory.keys import normalise_key, normalise_name
 from rem_runtime.memory.models import KINDS, InlineEdge
+from rem_runtime.memory.models.json import TOO_DEEP, is_shallow
 
 LINK_RELATION = "links_to"
 # What a person listed on purpose counts for more than a link in passing.
@@ -94,13 +95,21 @@ def prepare_reading(reading: Reading, source: Source, *, window: Window, rules: 
         names=_keys([*names_of_uri(uri), *front.aliases, *structure.aliases], beside=label),
         type=None,
         data={"uri": uri, "media_type": reading.media_type, "related_entities": related},
-        metadata=clean_json({**structure.metadata, **front.other, **source.metadata}),
+        metadata=_metadata({**structure.metadata, **front.other, **source.metadata}),
         tags=tuple(dict.fromkeys([*front.tags, *structure.tags])),
         starts_at=timestamp,
         edges=edges,
         chunks=tuple(cut_chunks(text, structure.blocks, label=label, window=window)),
         content_hash=_hash([rules, text, reading.media_type, uri, str(timestamp), source.metadata]),
     )
+
+
+def _metadata(found: Mapping[str, Any]) -> Mapping[str, Any]:
+    """As it can be stored and shown again, whoever made it."""
+    if not is_shallow(found):
+        raise InvalidInput(f"metadata: {TOO_DEEP}")
+    cleaned: Mapping[str, Any] = clean_json(found)
+    return cleaned
 
 
 def prepare_entity(entity: EntityInput, *, window: Window, rules: int) -> Prepared:

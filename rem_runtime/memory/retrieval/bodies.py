@@ -16,10 +16,10 @@ from uuid import UUID
 
 import asyncpg
 from pydantic import create_model
-from pydantic_core import from_json
 
 from rem_runtime.memory.models import NODE_MODELS, CoreModel, InlineEdge, Node, NodeModel, Validity
 from rem_runtime.memory.models.core import Model
+from rem_runtime.memory.models.json import read_json
 from rem_runtime.memory.models.trusted import trusted
 from rem_runtime.memory.statements import load_statements
 
@@ -71,7 +71,7 @@ def node_of(row: Mapping[str, Any]) -> Node:
         "tenant_id": row["tenant_id"],
         "user_id": row["owner"] or None,
         "graph_edges": edges_of(row),
-        "metadata": from_json(row["metadata"]) if row["metadata"] else {},
+        "metadata": read_json(row["metadata"]) if row["metadata"] else {},
         "tags": tuple(row["tags"]),
         "key": row["key"],
         "label": row["label"],
@@ -108,7 +108,7 @@ def edges_of(row: Mapping[str, Any]) -> tuple[InlineEdge, ...]:
 
 
 def _more_of(text: str) -> tuple[dict[str, Any], Validity | None]:
-    more = from_json(text)
+    more = read_json(text)
     since, until = (None if (at := more[end]) is None else datetime.fromisoformat(at) for end in ("since", "until"))
     return more["properties"], _new_validity({"since": since, "until": until}) if since or until else None
 

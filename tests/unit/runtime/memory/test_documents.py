@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
@@ -11,9 +12,17 @@ from rem_runtime.memory.errors import InvalidInput
 from rem_runtime.memory.ingest import Document, EntityInput
 from rem_runtime.memory.ingest.chunks import Window
 from rem_runtime.memory.ingest.clean import clean_json, clean_text
-from rem_runtime.memory.ingest.frontmatter import split_front_matter
+from rem_runtime.memory.ingest.frontmatter import FrontMatter, split_front_matter
 from rem_runtime.memory.ingest.markdown import read_markdown
-from rem_runtime.memory.ingest.prepared import Prepared, prepare_document, prepare_entity, resolve_link
+from rem_runtime.memory.ingest.prepared import (
+    Prepared,
+    Source,
+    prepare_document,
+    prepare_entity,
+    prepare_reading,
+    resolve_link,
+)
+from rem_runtime.memory.ingest.readers import read_text
 from rem_runtime.memory.models import InlineEdge
 
 WINDOW = Window(lambda text: [index + 1 for index in range(len(text))], 256)
@@ -128,6 +137,34 @@ def test_front_matter_is_json_whatever_yaml_makes_of_it() -> None:
     prepared = prepare('---\na: .nan\nb: "x\\0y"\nc: !!set {x}\nd: 2026-03-04 10:00:00\n1: {2: [on, null]}\n---\ntext')
     assert json.loads(json.dumps(prepared.metadata, allow_nan=False))
     assert "\x00" not in str(prepared.metadata)
+
+
+@pytest.mark.parametrize(("begin", "end"), [("[", "]"), ("{b: ", "}"), ("!!pairs [b: ", "]")])
+@pytest.mark.parametrize("levels", [100, 250, 325])
+def test_front_matter_that_is_too_deep_is_text(begin: str, end: str, levels: int) -> None:
+    content = f"---\ntitle: T\na: {begin * levels}1{end * levels}\n---\ntext"
+    assert split_front_matter(content) == (FrontMatter(), 0)
+    assert prepare(content).metadata == {}
+
+
+def test_front_matter_may_be_as_deep_as_any_metadata() -> None:
+    front, start = split_front_matter("---\na: " + "[" * 99 + "]" * 99 + "\n---\ntext")
+    assert (start, json.dumps(front.other["a"]).count("[")) == (210, 99)
+
+
+def test_metadata_that_is_too_deep_is_refused_wherever_it_comes_from() -> None:
+    deep: object = 1
+    for _ in range(100):
+        deep = {"a": deep}
+    reading = read_text("text", uri="a.txt", media_type="text/plain")
+    for given, found in (({"x": deep}, {}), ({}, {"x": deep})):
+        with pytest.raises(InvalidInput, match="metadata: is nested more than 100 levels deep"):
+            prepare_reading(
+                replace(reading, structure=replace(reading.structure, metadata=found)),
+                Source("a.txt", metadata=given),
+                window=WINDOW,
+                rules=1,
+            )
 
 
 @pytest.mark.parametrize("content", [" ", "\n\n", "\t"])
