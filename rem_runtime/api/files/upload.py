@@ -13,7 +13,7 @@ from rem_runtime.memory.caller import SHARED
 from rem_runtime.memory.errors import InvalidInput
 from rem_runtime.memory.ingest import FileInput
 from rem_runtime.memory.models.json import JsonObject
-from rem_runtime.memory.records.inputs import UtcTime
+from rem_runtime.memory.models.times import UtcTime
 
 _OBJECT: TypeAdapter[dict[str, Any]] = TypeAdapter(JsonObject)
 

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from datetime import datetime
-
 from pydantic import BaseModel, ConfigDict, Field
 
 from rem_runtime.memory.models.json import JsonObject
+from rem_runtime.memory.models.times import UtcTime
 
 
 class Document(BaseModel):
@@ -22,6 +21,6 @@ class Document(BaseModel):
     message/rfc822, text/x-python, … (docs/ingest.md). Of what is not stored as it is, the text is read."""
     owner: str | None = None
     """Who it belongs to; null is the caller, '' the whole tenant."""
-    timestamp: datetime | None = None
+    timestamp: UtcTime | None = None
     """When it was written, if the sender knows better than its front matter."""
     metadata: JsonObject = Field(default_factory=dict)

@@ -31,6 +31,9 @@ class FrontMatter:
     aliases: tuple[str, ...] = ()
     tags: tuple[str, ...] = ()
     timestamp: datetime | None = None
+    """In the zone that it was written in; without one it is UTC."""
+    dated_by: str = ""
+    """The field that says it."""
     lists: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     other: Mapping[str, Any] = field(default_factory=dict)
 
@@ -51,11 +54,10 @@ def split_front_matter(text: str) -> tuple[FrontMatter, int]:
         return FrontMatter(), 0
     try:
         loaded = clean_json(yaml.load(match[1], Loader=_Loader))  # noqa: S506 - a SafeLoader
-    except (yaml.YAMLError, RecursionError, ValueError):
-        return FrontMatter(), 0
-    if not isinstance(loaded, dict) or not is_shallow(loaded):
-        return FrontMatter(), 0
-    return _interpret(loaded), match.end()
+        front = _interpret(loaded) if isinstance(loaded, dict) and is_shallow(loaded) else None
+    except Exception:  # noqa: BLE001 - PyYAML raises anything at a value that is not of its tag's type
+        front = None
+    return (front, match.end()) if front else (FrontMatter(), 0)
 
 
 def _interpret(fields: dict[str, Any]) -> FrontMatter:
@@ -63,13 +65,15 @@ def _interpret(fields: dict[str, Any]) -> FrontMatter:
     title = named.pop("title", None)
     aliases = tuple(text for key in _ALIASES for text in _texts(named.pop(key, ())))
     tags = tuple(text for key in _TAGS for text in _texts(named.pop(key, ())))
-    times = [_time(named[key]) for key in _TIMES if key in named]
+    times = {key: moment for key in _TIMES if (moment := _time(named.get(key)))}
+    dated_by = next(iter(times), "")
     lists = {key: _texts(value) for key, value in named.items() if key and isinstance(value, list)}
     return FrontMatter(
         title=title.strip() if isinstance(title, str) and title.strip() else None,
         aliases=aliases,
         tags=tags,
-        timestamp=next((moment for moment in times if moment), None),
+        timestamp=times.get(dated_by),
+        dated_by=dated_by,
         lists={key: texts for key, texts in lists.items() if texts},
         other=json.loads(json.dumps({key: value for key, value in named.items() if key}, default=_plain)),
     )

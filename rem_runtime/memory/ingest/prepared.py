@@ -24,6 +24,7 @@ from rem_runtime.memory.ingest.structure import Reading, Structure
 from rem_runtime.memory.keys import normalise_key, normalise_name
 from rem_runtime.memory.models import KINDS, InlineEdge
 from rem_runtime.memory.models.json import TOO_DEEP, is_shallow
+from rem_runtime.memory.models.times import in_utc
 
 LINK_RELATION = "links_to"
 # What a person listed on purpose counts for more than a link in passing.
@@ -87,6 +88,7 @@ def prepare_reading(reading: Reading, source: Source, *, window: Window, rules: 
     label = _label(front.title, structure.title, names_of_uri(uri)[0])
     edges = _document_edges(front, structure, uri)
     related = tuple(dict.fromkeys(edge.dst for edge in edges if edge.rel_type != LINK_RELATION))
+    dated_by = "timestamp" if source.timestamp else f"front matter, {front.dated_by}"
     timestamp = source.timestamp or front.timestamp or structure.timestamp
     return Prepared(
         kind="resource",
@@ -97,11 +99,18 @@ def prepare_reading(reading: Reading, source: Source, *, window: Window, rules: 
         data={"uri": uri, "media_type": reading.media_type, "related_entities": related},
         metadata=_metadata({**structure.metadata, **front.other, **source.metadata}),
         tags=tuple(dict.fromkeys([*front.tags, *structure.tags])),
-        starts_at=timestamp,
+        starts_at=_moment(timestamp, dated_by) if timestamp else None,
         edges=edges,
         chunks=tuple(cut_chunks(text, structure.blocks, label=label, window=window)),
         content_hash=_hash([rules, text, reading.media_type, uri, str(timestamp), source.metadata]),
     )
+
+
+def _moment(time: datetime, field: str) -> datetime:
+    try:
+        return in_utc(time)
+    except ValueError as error:
+        raise InvalidInput(f"{field}: {error}") from error
 
 
 def _metadata(found: Mapping[str, Any]) -> Mapping[str, Any]:

@@ -2,24 +2,17 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
 from typing import Annotated
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from rem_runtime.memory.models import InlineEdge, Person
 from rem_runtime.memory.models.json import JsonObject
+from rem_runtime.memory.models.times import UtcTime
 
-
-def _in_utc(time: datetime) -> datetime:
-    try:
-        return (time if time.tzinfo else time.replace(tzinfo=UTC)).astimezone(UTC)
-    except OverflowError as error:
-        raise ValueError("is before the year 1 or after the year 9999 in UTC") from error
-
-
-UtcTime = Annotated[datetime, AfterValidator(_in_utc)]
-"""A time; without an offset it is meant in UTC."""
+__all__ = [
+    "Edges", "Input", "Label", "MomentInput", "Names", "References", "Tags", "Text", "UserInput", "UtcTime",
+]  # fmt: skip
 
 Label = Annotated[str, Field(min_length=1, max_length=300)]
 Tags = Annotated[tuple[Annotated[str, Field(max_length=200)], ...], Field(max_length=100)]

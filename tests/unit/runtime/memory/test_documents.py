@@ -7,6 +7,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
+from pydantic import ValidationError
 
 from rem_runtime.memory.errors import InvalidInput
 from rem_runtime.memory.ingest import Document, EntityInput
@@ -22,7 +23,7 @@ from rem_runtime.memory.ingest.prepared import (
     prepare_reading,
     resolve_link,
 )
-from rem_runtime.memory.ingest.readers import read_text
+from rem_runtime.memory.ingest.readers import read_stored, read_text
 from rem_runtime.memory.models import InlineEdge
 
 WINDOW = Window(lambda text: [index + 1 for index in range(len(text))], 256)
@@ -145,6 +146,49 @@ def test_front_matter_that_is_too_deep_is_text(begin: str, end: str, levels: int
     content = f"---\ntitle: T\na: {begin * levels}1{end * levels}\n---\ntext"
     assert split_front_matter(content) == (FrontMatter(), 0)
     assert prepare(content).metadata == {}
+
+
+@pytest.mark.parametrize("value", ["!!float ''", "!!bool x", "!!timestamp x", "0x" + "f" * 5_000])
+def test_front_matter_with_a_value_that_is_not_of_its_type_is_text(value: str) -> None:
+    assert split_front_matter(f"---\ntags: [x]\na: {value}\n---\ntext") == (FrontMatter(), 0)
+
+
+@pytest.mark.parametrize(
+    ("date", "moment"),
+    [
+        ("2026-05-04", datetime(2026, 5, 4, tzinfo=UTC)),
+        ("2026-05-04 09:00:00", datetime(2026, 5, 4, 9, tzinfo=UTC)),
+        ("2026-05-04T09:00:00+02:00", datetime(2026, 5, 4, 7, tzinfo=UTC)),
+        ("'2026-05-04T09:00:00'", datetime(2026, 5, 4, 9, tzinfo=UTC)),
+    ],
+)
+def test_a_date_is_in_utc(date: str, moment: datetime) -> None:
+    starts_at = prepare(f"---\ndate: {date}\n---\ntext").starts_at
+    assert (starts_at, starts_at and starts_at.tzinfo) == (moment, UTC)
+
+
+@pytest.mark.parametrize("field", ["date", "created_at"])
+@pytest.mark.parametrize("value", ["0001-01-01T00:00:00+14:00", "'9999-12-31T23:00:00-14:00'"])
+def test_a_date_outside_of_time_is_named(field: str, value: str) -> None:
+    content = f"---\n{field}: {value}\n---\ntext"
+    with pytest.raises(InvalidInput, match=f"front matter, {field}: is before the year 1 or after the year 9999"):
+        prepare(content)
+    # The sender's own time wins; and what is stored is cut anew whatever its front matter says.
+    known = Document(uri="a.md", content=content, timestamp=datetime(2026, 5, 4, 9))  # noqa: DTZ001 - without an offset
+    assert prepare_document(known, window=WINDOW, rules=1).starts_at == datetime(2026, 5, 4, 9, tzinfo=UTC)
+    assert read_stored(content, "text/markdown").blocks
+
+
+def test_the_senders_time_is_within_time() -> None:
+    with pytest.raises(ValidationError, match=r"timestamp\n.*is before the year 1"):
+        Document.model_validate({"uri": "a", "content": "b", "timestamp": "0001-01-01T00:00:00+14:00"})
+
+
+def test_a_file_is_dated_in_utc_too() -> None:
+    reading = read_text("text", uri="a.txt", media_type="text/plain")
+    source = Source("a.txt", timestamp=datetime(2026, 5, 4, 9))  # noqa: DTZ001 - without an offset
+    prepared = prepare_reading(reading, source, window=WINDOW, rules=1)
+    assert prepared.starts_at == datetime(2026, 5, 4, 9, tzinfo=UTC)
 
 
 def test_front_matter_may_be_as_deep_as_any_metadata() -> None:
