@@ -41,9 +41,6 @@ from rem_runtime.settings import Settings
 
 log = logging.getLogger(__name__)
 
-# Each lies in memory whole, while it is read and embedded; further ones wait on disk.
-UPLOADS_AT_ONCE = 2
-
 
 def create_app(
     settings: Settings,
@@ -66,7 +63,7 @@ def create_app(
     )
     app.state.memory = memory
     app.state.statistics = statistics
-    app.state.uploads = asyncio.Semaphore(UPLOADS_AT_ONCE)
+    app.state.uploads = files.UploadTurns()
     for part in (health, docs, query, resources, entities, moments, users, files, sessions, messages):
         app.include_router(part.router)
     register_failures(app)

@@ -21,6 +21,7 @@ from rem_runtime.api.media_types import wrong_media_type
 from rem_runtime.api.problems import ProblemError
 from rem_runtime.database import DATABASE_AWAY
 from rem_runtime.memory.errors import (
+    Busy,
     Conflict,
     DialectError,
     EmbedderUnavailable,
@@ -37,6 +38,7 @@ from rem_runtime.memory.errors import (
 log = logging.getLogger(__name__)
 
 RETRY_AFTER_SECONDS = 2
+BUSY_RETRY_AFTER_SECONDS = 10
 
 
 def register_failures(app: FastAPI) -> None:
@@ -99,6 +101,7 @@ _MEMORY: dict[type[MemoryFault], tuple[int, str]] = {
     NotFound: (404, "not-found"),
     Conflict: (409, "conflict"),
     PreconditionFailed: (412, "precondition-failed"),
+    Busy: (503, "busy"),
 }
 
 
@@ -120,7 +123,8 @@ def _of_memory(fault: MemoryFault) -> ProblemError:
         return ProblemError(422, "unreadable-file", str(fault), members=members)
     if type(fault) in _MEMORY:
         status, kind = _MEMORY[type(fault)]
-        return ProblemError(status, kind, str(fault))
+        headers = {"Retry-After": str(BUSY_RETRY_AFTER_SECONDS)} if status == 503 else {}
+        return ProblemError(status, kind, str(fault), headers=headers)
     return _fault(fault)
 
 

@@ -84,5 +84,5 @@ _MEANINGS = {
     415: "The body has another Content-Type than the endpoint takes.",
     422: "The body is not what the endpoint takes: `errors` names each field.",
     501: "Understood, but not in this version, or switched off; the detail says which.",
-    503: "The database cannot serve now; `Retry-After` says when to try again.",
+    503: "The database cannot serve now, or too much waits; `Retry-After` says when to try again.",
 }

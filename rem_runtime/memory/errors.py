@@ -9,6 +9,7 @@ MemoryFault
 ├── NotFound            there is no such thing, or it is somebody else's
 ├── Conflict            what was asked contradicts something else that is stored
 ├── PreconditionFailed  it has changed since the version that the caller named
+├── Busy                too much waits already; the next try may succeed
 ├── SchemaError         the database is not what this runtime needs; says who creates what is missing
 ├── SchemaBusy          its tables cannot be changed just now; the next try may succeed
 └── EmbedderError       the model files are missing or wrong, or belong to another model; a text was refused
@@ -67,6 +68,10 @@ class Conflict(MemoryFault):
 
 class PreconditionFailed(MemoryFault):
     """It has changed since; read it again, and decide anew."""
+
+
+class Busy(MemoryFault):
+    """Too much waits for it already; try again later."""
 
 
 class SchemaError(MemoryFault):

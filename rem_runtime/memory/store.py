@@ -26,7 +26,7 @@ from rem_runtime.memory.errors import SchemaError
 from rem_runtime.memory.ingest import Document, EntityInput, FileInput, FileResult
 from rem_runtime.memory.ingest.bulk import Loaded, load_nodes
 from rem_runtime.memory.ingest.chunks import Window
-from rem_runtime.memory.ingest.files import ingest_file
+from rem_runtime.memory.ingest.files import ReadFile, read_file, store_file
 from rem_runtime.memory.ingest.ingest import ingest_document, put_entity, refresh_statistics
 from rem_runtime.memory.ingest.many import Ingesting
 from rem_runtime.memory.ingest.readers.process import ReaderPool
@@ -99,9 +99,19 @@ class Memory:
         return outcomes
 
     async def ingest_file(self, file: FileInput, caller: Caller) -> FileResult:
-        """Read a file, store its document; raises UnreadableFile (its node says why), InvalidInput, NotPermitted."""
+        """Read a file, store its document; raises as the two steps do."""
+        read = await self.read_file(file, caller)
+        return read if isinstance(read, FileResult) else await self.store_file(read)
+
+    async def read_file(self, file: FileInput, caller: Caller) -> ReadFile | FileResult:
+        """The first step, after which the bytes are done with; or what became of it, where it is stored already.
+        Raises UnreadableFile (its node says why), InvalidInput, NotPermitted, Busy."""
         place = await self._place(caller, file.owner)
-        result = await ingest_file(self._pool, self._embedder, self._readers, file, place)
+        return await read_file(self._pool, self._embedder, self._readers, file, place)
+
+    async def store_file(self, read: ReadFile) -> FileResult:
+        """The second step; raises UnreadableFile, NotFound (deleted meanwhile), Conflict (a newer one came)."""
+        result = await store_file(self._pool, self._embedder, read)
         await self._count(0 if result.unchanged else result.chunks)
         return result
 

@@ -19,6 +19,7 @@ from rem_runtime.api.answering import (
 )
 from rem_runtime.api.dependencies import MemoryOf, Reader, Refresher, Writer
 from rem_runtime.api.files.schemas import DELETED, FILE, PATCHES, STORED, UPLOADS, FileQuery
+from rem_runtime.api.files.turns import UploadTurns
 from rem_runtime.api.files.upload import Sent
 from rem_runtime.api.listing import Purge, page_example
 from rem_runtime.api.problems import documented
@@ -43,7 +44,7 @@ router = APIRouter(prefix=PATH, tags=["files"])
     responses={
         **shown(STORED, status=201),
         200: {"model": FileResult, "description": "It was there: replaced, or `unchanged`."},
-        **documented(400, 401, 403, 413, 415, 422, 503),
+        **documented(400, 401, 403, 404, 409, 413, 415, 422, 503),
     },
     openapi_extra={"requestBody": {"content": {"multipart/form-data": {"examples": UPLOADS}}}},
     form_limits={"max_files": 1, "max_fields": 10, "max_part_size": FORM_BYTES},
@@ -54,10 +55,13 @@ async def upload_file(
     """Reads text, Markdown, HTML, PDF, Office, CSV, JSON, e-mail and source code, and stores the document.
 
     (owner, uri) is its identity: the same file again changes nothing, another one replaces the document.
+    A file that is deleted while it is read is 404, one that a newer upload of its uri replaces meanwhile 409.
     """
-    # Uploads wait here with their bytes on disk: as many as are read at once lie in memory.
-    async with request.app.state.uploads:
-        result = await memory.ingest_file(await upload.read(), caller)
+    turns: UploadTurns = request.app.state.uploads
+    async with turns.of(caller.user):
+        async with turns.reading:
+            read = await memory.read_file(await upload.read(), caller)
+        result = read if isinstance(read, FileResult) else await memory.store_file(read)
     if not result.unchanged:
         refresher.request()
     headers = {"Location": f"{PATH}/{result.id}"} if result.created else {}

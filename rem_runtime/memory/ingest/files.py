@@ -1,14 +1,20 @@
 """Files into the memory: bytes are read, the File node says how far it came, the text becomes a Resource.
 
+In two steps, so that the bytes need not lie in memory while the text is embedded: `read_file`, `store_file`. Nothing is
+locked in between; whoever finds at the end that the file was deleted, or sent anew, writes nothing.
+
 A file that is stored is found as its document, which has the same uri; one that is not is found by its own name.
 """
 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import hashlib
 import json
+import logging
 import posixpath
+from collections.abc import AsyncIterator
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -18,12 +24,12 @@ from uuid import UUID
 import asyncpg
 
 from rem_runtime.memory.embedding.embedder import Embedder
-from rem_runtime.memory.errors import InvalidInput, UnreadableFile
+from rem_runtime.memory.errors import Busy, Conflict, EmbedderUnavailable, InvalidInput, NotFound, UnreadableFile
 from rem_runtime.memory.ingest.chunks import Window
 from rem_runtime.memory.ingest.clean import clean_json, clean_text
 from rem_runtime.memory.ingest.file import FileInput, FileResult
 from rem_runtime.memory.ingest.ingest import ingest_prepared
-from rem_runtime.memory.ingest.prepared import Source, prepare_reading
+from rem_runtime.memory.ingest.prepared import Prepared, Source, prepare_reading
 from rem_runtime.memory.ingest.readers import READERS_VERSION, formats
 from rem_runtime.memory.ingest.readers.process import ReaderPool
 from rem_runtime.memory.ingest.write import Place
@@ -34,17 +40,30 @@ from rem_runtime.memory.statements import load_statements
 SQL = load_statements(Path(__file__).parent / "sql" / "files.sql")
 _MAX_URI = 1024
 
-__all__ = ["FileInput", "FileResult", "ingest_file"]
+__all__ = ["FileInput", "FileResult", "ReadFile", "read_file", "store_file"]
+
+log = logging.getLogger(__name__)
 
 State = Literal["processing", "stored", "failed"]
 
 
-async def ingest_file(
-    pool: asyncpg.Pool, embedder: Embedder, readers: ReaderPool, file: FileInput, place: Place
-) -> FileResult:
-    """Read a file and store its document; the same file again writes nothing.
+@dataclass(frozen=True, slots=True)
+class ReadFile:
+    """A file that was read and is not stored yet; its bytes are gone."""
 
-    Raises UnreadableFile, whose node keeps the reason, and InvalidInput where there is no uri to file it under.
+    upload: _Upload
+    file_id: UUID
+    prepared: Prepared
+    media_type: str
+    notes: tuple[str, ...]
+
+
+async def read_file(
+    pool: asyncpg.Pool, embedder: Embedder, readers: ReaderPool, file: FileInput, place: Place
+) -> ReadFile | FileResult:
+    """What a file says; or what became of it, if exactly this file is stored already.
+
+    Raises UnreadableFile, whose node keeps the reason, InvalidInput where there is no uri to file it under, and Busy.
     """
     upload = _Upload.of(file, place)
     async with pool.acquire() as conn:
@@ -53,33 +72,67 @@ async def ingest_file(
             return found
         file_id = await upload.begin(conn)
     window = Window(embedder.token_ends, embedder.max_tokens)
-    try:
-        reading = await readers.read_file(file.data, uri=upload.file.uri, media_type=file.media_type)
+    async with _failing(pool, upload, file_id):
+        reading = await readers.read_file(file.data, uri=upload.file.uri, media_type=file.media_type, owner=place.owner)
         prepare = partial(prepare_reading, reading, upload.source, window=window, rules=CHUNKER_VERSION)
         prepared = await asyncio.to_thread(prepare)
-    except InvalidInput as error:
-        async with pool.acquire() as conn:
-            await upload.settle(conn, file_id, state="failed", reason=str(error))
-        raise UnreadableFile(str(error), file_id=file_id) from error
-    stored = await ingest_prepared(pool, embedder, prepared, place)
-    async with pool.acquire() as conn:
-        await upload.settle(
-            conn, file_id, state="stored", media_type=reading.media_type, document_hash=prepared.content_hash.hex()
-        )
+    return ReadFile(upload, file_id, prepared, reading.media_type, reading.notes)
+
+
+async def store_file(pool: asyncpg.Pool, embedder: Embedder, read: ReadFile) -> FileResult:
+    """Store the document of a file that was read, unless the file was deleted (NotFound) or a newer upload of it came
+    (Conflict) meanwhile."""
+    upload, prepared = read.upload, read.prepared
+
+    async def settle(conn: asyncpg.Connection) -> None:
+        facts = {"media_type": read.media_type, "document_hash": prepared.content_hash.hex()}
+        if not await upload.settle(conn, read.file_id, state="stored", **facts):
+            raise await upload.overtaken(conn, read.file_id)
+
+    async with _failing(pool, upload, read.file_id):
+        stored = await ingest_prepared(pool, embedder, prepared, upload.place, beside=settle)
     return FileResult(
-        id=file_id,
+        id=read.file_id,
         resource_id=stored.id,
         uri=upload.file.uri,
         label=stored.label,
-        owner=place.owner,
-        media_type=reading.media_type,
-        size_bytes=len(file.data),
+        owner=upload.place.owner,
+        media_type=read.media_type,
+        size_bytes=upload.size_bytes,
         chunks=stored.chunks,
         edges=stored.edges,
         created=stored.created,
         unchanged=False,
-        notes=reading.notes,
+        notes=read.notes,
     )
+
+
+@contextlib.asynccontextmanager
+async def _failing(pool: asyncpg.Pool, upload: _Upload, file_id: UUID) -> AsyncIterator[None]:
+    """What goes wrong is the end of the file, and its node says so; what a reader or the memory refuses is
+    UnreadableFile."""
+    try:
+        yield
+    except (NotFound, Conflict):
+        raise  # it is another's file by now
+    except Exception as error:
+        try:
+            async with pool.acquire() as conn:
+                await upload.settle(conn, file_id, state="failed", reason=_reason(error))
+        except Exception as second:  # noqa: BLE001 - the first is what the caller has to know
+            log.warning("file stays in processing", extra={"file": str(file_id), "error": type(second).__name__})
+        if isinstance(error, InvalidInput):
+            raise UnreadableFile(str(error), file_id=file_id) from error
+        raise
+
+
+def _reason(error: Exception) -> str:
+    """For whoever sent the file: what names hosts or statements is not theirs to read."""
+    if isinstance(error, InvalidInput | Busy):
+        return str(error)
+    if isinstance(error, EmbedderUnavailable):
+        return "the model that makes vectors does not answer; send it again"
+    return f"it could not be stored ({type(error).__name__}); send it again"
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +140,8 @@ class _Upload:
     """One file on its way, and its node."""
 
     file: FileInput
+    """Without its bytes."""
+    size_bytes: int
     place: Place
     label: str
     content_hash: bytes
@@ -99,7 +154,8 @@ class _Upload:
         given = [READERS_VERSION, file.media_type, str(file.timestamp), clean_json(dict(file.metadata))]
         said = json.dumps(given, ensure_ascii=False, sort_keys=True, default=str).encode()
         content_hash = hashlib.sha256(hashlib.sha256(file.data).digest() + said).digest()
-        return cls(replace(file, uri=uri), place, posixpath.basename(uri.rstrip("/")) or uri, content_hash)
+        label = posixpath.basename(uri.rstrip("/")) or uri
+        return cls(replace(file, uri=uri, data=b""), len(file.data), place, label, content_hash)
 
     @property
     def source(self) -> Source:
@@ -118,7 +174,7 @@ class _Upload:
             label=row["label"],
             owner=self.place.owner,
             media_type=row["media_type"],
-            size_bytes=len(self.file.data),
+            size_bytes=self.size_bytes,
             chunks=row["chunks"],
             edges=row["edges"],
             created=False,
@@ -136,8 +192,8 @@ class _Upload:
             await conn.execute(SQL["name_file"], key, self.place.owner, file_id)
         return file_id
 
-    async def settle(self, conn: asyncpg.Connection, file_id: UUID, *, state: State, **facts: str | None) -> None:
-        """How it ended. A newer upload of the same uri keeps its own state."""
+    async def settle(self, conn: asyncpg.Connection, file_id: UUID, *, state: State, **facts: str | None) -> bool:
+        """How it ended; False where it was deleted, or a newer upload of the same uri has a state of its own."""
         stored = state == "stored"
         data = self._data(state, **facts)
         shown = "" if stored else fuzzy_text(normalise_key(self.label))
@@ -145,6 +201,13 @@ class _Upload:
             settled = await conn.fetchval(SQL["settle_file"], file_id, self.place.owner, data, shown, self.content_hash)
             if settled and stored:
                 await conn.execute(SQL["unname_file"], file_id, self.place.owner)
+        return settled is not None
+
+    async def overtaken(self, conn: asyncpg.Connection, file_id: UUID) -> Conflict | NotFound:
+        """Why it could not be settled."""
+        if await conn.fetchval(SQL["lives"], file_id, self.place.owner):
+            return Conflict("a newer upload of it came while this one was read; nothing of this one is stored")
+        return NotFound("the file was deleted while it was read; nothing of it is stored")
 
     def _data(self, state: State, **facts: str | None) -> dict[str, Any]:
         named = formats.of_name(self.file.uri)
@@ -153,7 +216,7 @@ class _Upload:
         known = {"media_type": declared, **facts}
         return {
             "uri": self.file.uri,
-            "size_bytes": len(self.file.data),
+            "size_bytes": self.size_bytes,
             "state": state,
             **{name: value for name, value in known.items() if value is not None},
         }

@@ -13,30 +13,37 @@ from rem_runtime.memory.ingest.document import Document
 from rem_runtime.memory.ingest.entity import EntityInput
 from rem_runtime.memory.ingest.prepared import Prepared, prepare_entity, prepare_read_document
 from rem_runtime.memory.ingest.readers.process import ReaderPool
-from rem_runtime.memory.ingest.write import SQL, Place, Written, write_node
+from rem_runtime.memory.ingest.write import SQL, Beside, Place, Written, write_node
 from rem_runtime.memory.schema.apply import CHUNKER_VERSION
 
 
 async def ingest_document(
     pool: asyncpg.Pool, embedder: Embedder, readers: ReaderPool, document: Document, place: Place
 ) -> IngestResult:
-    """Store a document; the same content again writes nothing. Raises InvalidInput."""
+    """Store a document; the same content again writes nothing. Raises InvalidInput, Busy."""
     # HTML, JSON and the like are read in a process of their own; the rest is CPU, so in a thread.
-    reading = await readers.read_text(document.content, uri=document.uri, media_type=document.media_type)
+    reading = await readers.read_text(
+        document.content, uri=document.uri, media_type=document.media_type, owner=place.owner
+    )
     prepared = await asyncio.to_thread(
         prepare_read_document, document, reading, window=_window(embedder), rules=CHUNKER_VERSION
     )
     return await ingest_prepared(pool, embedder, prepared, place)
 
 
-async def ingest_prepared(pool: asyncpg.Pool, embedder: Embedder, prepared: Prepared, place: Place) -> IngestResult:
+async def ingest_prepared(
+    pool: asyncpg.Pool, embedder: Embedder, prepared: Prepared, place: Place, *, beside: Beside | None = None
+) -> IngestResult:
     """Store a document that is taken apart already: what a reader made of a file."""
     stored = await pool.fetchrow(SQL["stored_hash"], place.owner, prepared.data["uri"])
     if stored is not None and stored["content_hash"] == prepared.content_hash:
+        if beside is not None:
+            async with pool.acquire() as conn, conn.transaction():
+                await beside(conn)
         written = Written(stored["id"], created=False, unchanged=True)
         chunks, edges = stored["chunks"], stored["edges"]
     else:
-        written = await _store(pool, embedder, prepared, place)
+        written = await _store(pool, embedder, prepared, place, beside)
         chunks, edges = len(prepared.chunks), len(prepared.edges)
     return IngestResult(
         id=written.id,
@@ -66,11 +73,13 @@ async def refresh_statistics(pool: asyncpg.Pool) -> bool:
     return True
 
 
-async def _store(pool: asyncpg.Pool, embedder: Embedder, prepared: Prepared, place: Place) -> Written:
+async def _store(
+    pool: asyncpg.Pool, embedder: Embedder, prepared: Prepared, place: Place, beside: Beside | None = None
+) -> Written:
     # Outside the transaction: a slow model holds no lock and no connection.
     vectors = await embedder.embed([chunk.full_text for chunk in prepared.chunks]) if embedder.inline else None
     async with pool.acquire() as conn:
-        return await write_node(conn, prepared, vectors, place)
+        return await write_node(conn, prepared, vectors, place, beside=beside)
 
 
 def _window(embedder: Embedder) -> Window:

@@ -98,7 +98,7 @@ class Ingesting:
         for index, document in enumerate(documents):
             try:
                 place = await self._place_of(document.owner)
-                item = _Item(index, await self._prepare(document))
+                item = _Item(index, await self._prepare(document, place.owner))
             except MemoryFault as error:
                 self._fail(index, document.uri, error)
                 continue
@@ -113,8 +113,10 @@ class Ingesting:
         if group is not None:
             yield group
 
-    async def _prepare(self, document: Document) -> Prepared:
-        reading = await self._readers.read_text(document.content, uri=document.uri, media_type=document.media_type)
+    async def _prepare(self, document: Document, owner: str) -> Prepared:
+        reading = await self._readers.read_text(
+            document.content, uri=document.uri, media_type=document.media_type, owner=owner
+        )
         return await asyncio.to_thread(
             prepare_read_document, document, reading, window=self._window, rules=CHUNKER_VERSION
         )

@@ -6,7 +6,7 @@ vectors a job is queued in the same transaction. The only place that writes chun
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from uuid import UUID
@@ -42,10 +42,18 @@ class Place:
     model_id: int
 
 
-async def write_node(conn: asyncpg.Connection, node: Prepared, vectors: Vectors | None, place: Place) -> Written:
+Beside = Callable[[asyncpg.Connection], Awaitable[None]]
+"""What is written in the same transaction, under the same lock; what it raises leaves everything as it was."""
+
+
+async def write_node(
+    conn: asyncpg.Connection, node: Prepared, vectors: Vectors | None, place: Place, *, beside: Beside | None = None
+) -> Written:
     """Create or replace the node of this identity; nothing is written where the content is the same."""
     async with conn.transaction():
         await conn.execute(SQL["lock_identity"], place.owner, node.kind, identity_of(node))
+        if beside is not None:
+            await beside(conn)
         found = await _find(conn, node, place)
         if found is not None and found["content_hash"] == node.content_hash:
             return Written(found["id"], created=False, unchanged=True)

@@ -16,17 +16,17 @@ import threading
 import weakref
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import IO, Any, Final
 
 from rem_runtime.memory.errors import InvalidInput
 from rem_runtime.memory.ingest.readers import formats, wire
 from rem_runtime.memory.ingest.readers.limits import MAX_ADDRESS_SPACE_BYTES, MAX_FILE_BYTES, MAX_SECONDS
 from rem_runtime.memory.ingest.readers.reading import read_bytes, read_text
+from rem_runtime.memory.ingest.readers.turns import Turns
 from rem_runtime.memory.ingest.structure import Reading
 
 _IDLE_SECONDS: Final = 60.0
-# One: two would have half of the memory each. A file takes milliseconds, its embedding a hundred times that.
-_CHILDREN: Final = 1
 # A process that has read this many files is replaced: what its libraries leaked goes with it.
 _FILES_PER_CHILD: Final = 500
 _START_SECONDS: Final = 30.0
@@ -41,17 +41,21 @@ class ProcessLimits:
 
 
 class ReaderPool:
-    """A reader process, started when it is needed. Safe to call from several tasks and event loops."""
+    """A reader process, started when it is needed. Safe to call from several tasks and event loops.
+
+    One process: two would have half of the memory each, and a file takes milliseconds, its embedding a hundred times
+    that. Where it takes longer, each `owner` in turn has one read. Raises Busy where too many wait.
+    """
 
     def __init__(self, limits: ProcessLimits | None = None) -> None:
         self._limits = limits or ProcessLimits()
-        self._places = threading.BoundedSemaphore(_CHILDREN)
+        self._turns = Turns()
         self._idle: list[_Child] = []
         self._lock = threading.Lock()
         # A pool that nobody closes ends its children when it is collected, or with the interpreter.
         self._finalizer = weakref.finalize(self, _end_all, self._idle, self._lock)
 
-    async def read_file(self, data: bytes, *, uri: str, media_type: str | None) -> Reading:
+    async def read_file(self, data: bytes, *, uri: str, media_type: str | None, owner: str = "") -> Reading:
         """What a file says; raises InvalidInput with the reason why it is not read."""
         if formats.of_media_type(media_type) in _READ_HERE or (
             not formats.says_something(media_type) and formats.of_name(uri) in _READ_HERE
@@ -59,46 +63,45 @@ class ReaderPool:
             return await asyncio.to_thread(read_bytes, data, uri=uri, media_type=media_type)
         if len(data) > MAX_FILE_BYTES:
             raise InvalidInput(f"it has {len(data):,} bytes; at most {MAX_FILE_BYTES:,} are read: split it")
-        return await self._ask({"do": "bytes", "uri": uri, "media_type": media_type}, data)
+        return await self._ask({"do": "bytes", "uri": uri, "media_type": media_type}, data, owner)
 
-    async def read_text(self, content: str, *, uri: str, media_type: str) -> Reading:
+    async def read_text(self, content: str, *, uri: str, media_type: str, owner: str = "") -> Reading:
         """The same for a document that came as text."""
         chosen = formats.of_media_type(media_type)
         if chosen is None or chosen.binary or chosen in _READ_HERE:
             return await asyncio.to_thread(read_text, content, uri=uri, media_type=media_type)
         body = content.encode("utf-8", "surrogatepass")
-        return await self._ask({"do": "text", "uri": uri, "media_type": media_type}, body)
+        return await self._ask({"do": "text", "uri": uri, "media_type": media_type}, body, owner)
 
     def close(self) -> None:
         """Ends the idle processes; one that is reading ends with its file."""
         _end_all(self._idle, self._lock)
 
-    async def _ask(self, request: Mapping[str, Any], body: bytes) -> Reading:
-        answer = await asyncio.to_thread(self._ask_child, request, body)
+    async def _ask(self, request: Mapping[str, Any], body: bytes, owner: str) -> Reading:
+        answer = await self._turns.take(owner, partial(self._ask_child, request, body))
         if "reason" in answer:
             raise InvalidInput(str(answer["reason"]))
         return wire.reading_of(answer)
 
     def _ask_child(self, request: Mapping[str, Any], body: bytes) -> Mapping[str, Any]:
-        with self._places:
+        with self._lock:
+            child = self._idle.pop() if self._idle else None
+        if child is None or not child.begin():
+            child = _Child(self._limits)
+        try:
+            answer = child.ask(request, body)
+        except _DiedError as error:
+            return {"reason": str(error)}
+        except BaseException:
+            child.end()
+            raise
+        if child.asked < _FILES_PER_CHILD and self._finalizer.alive:
             with self._lock:
-                child = self._idle.pop() if self._idle else None
-            if child is None or not child.begin():
-                child = _Child(self._limits)
-            try:
-                answer = child.ask(request, body)
-            except _DiedError as error:
-                return {"reason": str(error)}
-            except BaseException:
-                child.end()
-                raise
-            if child.asked < _FILES_PER_CHILD and self._finalizer.alive:
-                with self._lock:
-                    self._idle.append(child)
-                child.rest(self._forget)
-            else:
-                child.end()
-            return answer
+                self._idle.append(child)
+            child.rest(self._forget)
+        else:
+            child.end()
+        return answer
 
     def _forget(self, child: _Child) -> None:
         with self._lock:

@@ -19,11 +19,16 @@ where node.owner = $2
 returning id;
 
 -- name: settle_file
--- Why: how it ended; what was sent meanwhile under the same uri (another hash) is not touched.
+-- Why: how it ended; what was deleted meanwhile, or sent again under the same uri (another hash), is not touched. Of a file
+-- that is stored it is the first statement of the transaction that writes its document, and holds the row until that ends.
 update node
 set data = $3, fuzzy_text = $4, version = version + 1, updated_at = now()
 where id = $1 and owner = $2 and content_hash = $5 and deleted_at is null
 returning id;
+
+-- name: lives
+-- Why: tells whoever was not settled why: deleted, or replaced by a newer upload.
+select exists (select from node where id = $1 and owner = $2 and deleted_at is null);
 
 -- name: name_file
 -- Why: a file that is not stored is found by its name.

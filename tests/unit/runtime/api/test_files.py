@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import gc
+import threading
 from collections.abc import AsyncIterator, Callable
 from typing import Any
 
@@ -11,6 +13,7 @@ import pytest
 from fastapi import FastAPI
 
 from rem_runtime.api.auth.keys import KeyRing
+from rem_runtime.memory.ingest import FileInput
 from rem_runtime.memory.store import Memory
 from rem_runtime.settings import ApiSettings
 
@@ -155,7 +158,7 @@ async def test_broken_forms(as_user: AsUser, body: bytes) -> None:
 async def test_few_at_once_lie_in_memory(served: FastAPI, as_user: AsUser, monkeypatch: pytest.MonkeyPatch) -> None:
     at_once, most = 0, 0
     memory: Memory = served.state.memory
-    ingest = memory.ingest_file
+    read = memory.read_file
 
     async def counting(*arguments: Any) -> Any:
         nonlocal at_once, most
@@ -163,11 +166,133 @@ async def test_few_at_once_lie_in_memory(served: FastAPI, as_user: AsUser, monke
         most = max(most, at_once)
         try:
             await asyncio.sleep(0.01)
-            return await ingest(*arguments)
+            return await read(*arguments)
         finally:
             at_once -= 1
 
-    monkeypatch.setattr(memory, "ingest_file", counting)
+    monkeypatch.setattr(memory, "read_file", counting)
     uploads = [as_user("ann").post("/api/v1/files", files={"file": (f"{n}.txt", b"text %d" % n)}) for n in range(8)]
     assert {response.status_code for response in await asyncio.gather(*uploads)} == {201}
     assert 1 <= most <= 2
+
+
+class Held:
+    """Holds back whoever comes with a word, until it is opened; counts who is there."""
+
+    def __init__(self, word: str) -> None:
+        self._word = word
+        self.there = 0
+        self.open = asyncio.Event()
+        self._came = asyncio.Condition()
+
+    async def pass_by(self, texts: list[str]) -> None:
+        if any(self._word in text for text in texts):
+            async with self._came:
+                self.there += 1
+                self._came.notify_all()
+            await self.open.wait()
+
+    async def until(self, there: int) -> None:
+        async with asyncio.timeout(20), self._came:
+            await self._came.wait_for(lambda: self.there >= there)
+
+
+@pytest.fixture
+def embedding(served: FastAPI, monkeypatch: pytest.MonkeyPatch) -> Held:
+    held = Held("LONG")
+    embedder = served.state.memory._embedder
+    embed = embedder.embed
+
+    async def slow(texts: list[str]) -> Any:
+        await held.pass_by(texts)
+        return await embed(texts)
+
+    monkeypatch.setattr(embedder, "embed", slow)
+    return held
+
+
+def upload(client: httpx.AsyncClient, uri: str, text: str) -> asyncio.Task[httpx.Response]:
+    return asyncio.create_task(client.post("/api/v1/files", files={"file": (uri, text.encode())}))
+
+
+async def test_who_embeds_for_minutes_holds_up_nobody_else(as_user: AsUser, embedding: Held) -> None:
+    long = [upload(as_user("ann"), f"{number}.txt", f"LONG text {number}") for number in range(4)]
+    await embedding.until(2)
+    async with asyncio.timeout(20):
+        assert (await upload(as_user("bob"), "b.txt", "short")).status_code == 201
+    # Of one user no more are under way: what they hold in memory is bounded.
+    assert embedding.there == 2
+    embedding.open.set()
+    assert [response.status_code for response in await asyncio.gather(*long)] == [201] * 4
+
+
+async def test_few_texts_lie_in_memory(as_user: AsUser, embedding: Held) -> None:
+    long = [upload(as_user(f"user{number}"), "a.txt", f"LONG text {number}") for number in range(9)]
+    await embedding.until(6)
+    await asyncio.sleep(0.5)
+    assert embedding.there == 6
+    embedding.open.set()
+    assert [response.status_code for response in await asyncio.gather(*long)] == [201] * 9
+
+
+async def test_the_bytes_are_gone_when_they_were_read(as_user: AsUser, embedding: Held) -> None:
+    data = b"LONG text " + b"\xf0\x9f\x8e\x88" * 3 + b" of bytes"
+    sent = asyncio.create_task(as_user("ann").post("/api/v1/files", files={"file": ("a.txt", data)}))
+    await embedding.until(1)
+    gc.collect()
+    held = [one for one in gc.get_objects() if isinstance(one, FileInput) and one.data == data]
+    embedding.open.set()
+    assert (await sent).status_code == 201
+    assert held == []
+
+
+async def test_a_file_that_is_deleted_on_its_way_is_404(as_user: AsUser, embedding: Held) -> None:
+    ann = as_user("ann")
+    sent = upload(ann, "a.txt", "LONG secret")
+    await embedding.until(1)
+    [file] = (await ann.get("/api/v1/files")).json()["items"]
+    assert (await ann.delete(f"/api/v1/files/{file['id']}")).status_code == 200
+    embedding.open.set()
+    response = await sent
+    assert (response.status_code, response.json()["type"]) == (404, "urn:rem:problem:not-found")
+    assert (await ann.get("/api/v1/resources")).json()["items"] == []
+
+
+async def test_a_file_that_is_replaced_on_its_way_is_409(as_user: AsUser, embedding: Held) -> None:
+    ann = as_user("ann")
+    sent = upload(ann, "a.txt", "LONG and old")
+    await embedding.until(1)
+    newer = await upload(ann, "a.txt", "new")
+    assert newer.status_code == 201
+    embedding.open.set()
+    response = await sent
+    assert (response.status_code, response.json()["type"]) == (409, "urn:rem:problem:conflict")
+    assert (await ann.get(f"/api/v1/resources/{newer.json()['resource_id']}")).json()["content"] == "new"
+    [file] = (await ann.get("/api/v1/files")).json()["items"]
+    assert (file["state"], file["size_bytes"]) == ("stored", 3)
+
+
+async def test_too_many_that_wait_for_the_reader_are_503(as_user: AsUser, monkeypatch: pytest.MonkeyPatch) -> None:
+    def slow(*_: Any) -> Any:
+        opened.wait(20)
+        return {"reason": "it was only asked"}
+
+    opened = threading.Event()
+    monkeypatch.setattr("rem_runtime.memory.ingest.readers.process.ReaderPool._ask_child", slow)
+    body = {"media_type": "application/json", "content": "{}"}
+    ann = [
+        asyncio.create_task(as_user("ann").post("/api/v1/resources", json={"uri": f"{number}", **body}))
+        for number in range(20)
+    ]
+    done, _ = await asyncio.wait(ann, timeout=20, return_when=asyncio.FIRST_COMPLETED)
+    refused = next(iter(done)).result()
+    assert (refused.status_code, refused.json()["type"]) == (503, "urn:rem:problem:busy")
+    assert int(refused.headers["retry-after"]) > 0
+    # Neither another's document of that kind is refused, nor does anybody's text wait.
+    bob = asyncio.create_task(as_user("bob").post("/api/v1/resources", json={"uri": "b", **body}))
+    async with asyncio.timeout(20):
+        text = await as_user("bob").post("/api/v1/resources", json={"uri": "t", "content": "hello"})
+    assert text.status_code == 201
+    opened.set()
+    assert (await bob).status_code == 422
+    assert sorted(response.status_code for response in await asyncio.gather(*ann)) == [422] * 17 + [503] * 3

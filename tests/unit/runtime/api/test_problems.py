@@ -10,6 +10,7 @@ from prometheus_client import generate_latest
 
 from rem_runtime.api.auth.keys import KeyRing
 from rem_runtime.memory.errors import (
+    Busy,
     Conflict,
     DialectError,
     EmbedderError,
@@ -40,6 +41,7 @@ FAILURES: list[tuple[Exception, int, str]] = [
     (Conflict("there is another"), 409, "conflict"),
     (PreconditionFailed("it has changed"), 412, "precondition-failed"),
     (UnreadableFile("it is encrypted", file_id=UUID(int=1)), 422, "unreadable-file"),
+    (Busy("16 documents wait"), 503, "busy"),
     (SchemaError("no tables; run rem-runtime schema apply"), 503, "schema-not-ready"),
     (EmbedderError("broken"), 500, "internal-error"),
     (EmbedderUnavailable("https://secret.internal/v1 answered 503"), 503, "embedder-unavailable"),

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import io
+import threading
 import time
 import zipfile
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 
 import openpyxl
@@ -14,9 +17,10 @@ import pytest
 from reportlab.lib.pdfencrypt import StandardEncryption
 from reportlab.pdfgen.canvas import Canvas
 
-from rem_runtime.memory.errors import InvalidInput
+from rem_runtime.memory.errors import Busy, InvalidInput
 from rem_runtime.memory.ingest.readers import limits, read_bytes
-from rem_runtime.memory.ingest.readers.process import ProcessLimits, ReaderPool
+from rem_runtime.memory.ingest.readers.process import ProcessLimits, ReaderPool, _Child
+from rem_runtime.memory.ingest.readers.turns import Turns
 from rem_runtime.memory.ingest.structure import Reading
 
 from .making import make_docx, make_mail, make_pdf, make_pptx, make_xlsx, make_zip
@@ -202,6 +206,68 @@ async def test_several_files_at_once_take_turns() -> None:
         assert len(readers._idle) == 1
     finally:
         readers.close()
+
+
+def test_waiting_for_the_reader_costs_no_thread(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The threads of the event loop's executor are for everybody's work that takes milliseconds."""
+    opened = threading.Event()
+    monkeypatch.setattr(_Child, "ask", lambda *_: opened.wait(20) and {"reason": "it was only asked"})
+
+    async def main() -> None:
+        asyncio.get_running_loop().set_default_executor(ThreadPoolExecutor(2))
+        readers = ReaderPool()
+        reads = [asyncio.create_task(readers.read_file(WORD, uri="a.docx", media_type=None)) for _ in range(6)]
+        await asyncio.sleep(0.1)
+        try:
+            assert (await asyncio.wait_for(readers.read_file(b"text", uri="a.txt", media_type=None), 10)).text == "text"
+        finally:
+            opened.set()
+            await asyncio.gather(*reads, return_exceptions=True)
+            readers.close()
+
+    asyncio.run(main())
+
+
+async def test_owners_take_turns() -> None:
+    turns, opened, order = Turns(), threading.Event(), []
+
+    def work(name: str) -> str:
+        opened.wait(20)
+        order.append(name)
+        return name
+
+    first = asyncio.create_task(turns.take("zoe", partial(work, "zoe 1")))
+    await asyncio.sleep(0.1)
+    names = ["ann 1", "ann 2", "ann 3", "bob 1", "ann 4", "bob 2", "cid 1"]
+    taken = [asyncio.create_task(turns.take(name.split()[0], partial(work, name))) for name in names]
+    await asyncio.sleep(0.1)
+    given_up = asyncio.create_task(turns.take("dan", partial(work, "dan 1")))
+    await asyncio.sleep(0.1)
+    given_up.cancel()
+    await asyncio.wait([given_up])
+    opened.set()
+    assert await asyncio.gather(*taken) == names
+    assert await first == order.pop(0)
+    assert order == ["ann 1", "bob 1", "cid 1", "ann 2", "bob 2", "ann 3", "ann 4"]
+
+
+async def test_too_many_that_wait_are_refused() -> None:
+    turns, opened = Turns(), threading.Event()
+    first = asyncio.create_task(turns.take("ann", partial(opened.wait, 20)))
+    await asyncio.sleep(0.1)
+    waiting = [asyncio.create_task(turns.take("ann", partial(int, 1))) for _ in range(16)]
+    await asyncio.sleep(0)
+    with pytest.raises(Busy, match="16 documents of 'ann' wait"):
+        await turns.take("ann", partial(int, 1))
+    waiting += [asyncio.create_task(turns.take(f"user{number}", partial(int, 1))) for number in range(16)]
+    await asyncio.sleep(0)
+    with pytest.raises(Busy, match="32 documents wait"):
+        await turns.take("bob", partial(int, 1))
+    opened.set()
+    assert await first
+    assert sum(await asyncio.gather(*waiting)) == 32
+    with pytest.raises(ZeroDivisionError):
+        await turns.take("ann", lambda: 1 // 0)
 
 
 async def test_a_process_that_died_idle_is_replaced() -> None:
