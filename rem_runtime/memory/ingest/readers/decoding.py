@@ -36,8 +36,9 @@ def decode(data: bytes, *, declares: bool = False) -> str:
     try:
         return data.decode("utf-8")
     except UnicodeDecodeError as error:
-        encoding = (_declared(data) if declares else None) or _detected(data, error.start)
-        return data.decode(encoding, "replace")
+        declared = _declared(data) if declares else None
+        text = _decoded(data, declared) if declared else None
+        return data.decode(_detected(data, error.start), "replace") if text is None else text
 
 
 def is_binary(data: bytes) -> bool:
@@ -66,6 +67,14 @@ def _declared(data: bytes) -> str | None:
         return None
     # Not true, or it would have been decoded; and ISO 8859-1 means Windows-1252 on the web.
     return None if name == "utf-8" else "cp1252" if name in {"iso8859-1", "ascii"} else name
+
+
+def _decoded(data: bytes, encoding: str) -> str | None:
+    """The text; None where Python's codec of that name is none of texts (hex, rot13), or does without replacements."""
+    try:
+        return data.decode(encoding, "replace")
+    except (LookupError, ValueError):
+        return None
 
 
 def _detected(data: bytes, first: int) -> str:

@@ -127,11 +127,7 @@ class Draft:
             self.end()
         self._in_lines = is_line
         start, self._length = self._length, self._length + len(text)
-        if self._length > MAX_TEXT_CHARACTERS:
-            raise InvalidInput(
-                f"its text is longer than {MAX_TEXT_CHARACTERS:,} characters, the most that one document may have; "
-                "split it"
-            )
+        refuse_too_long(self._length)
         self._parts.append(text)
         self._blocks.append(Block(start, self._length, (*self._headings(), *below), is_heading))
 
@@ -153,6 +149,14 @@ def _joined(blocks: Sequence[Block]) -> Iterator[Block]:
 
 def _is_alike(one: Block, other: Block) -> bool:
     return one.headings == other.headings and not (one.is_heading or other.is_heading or other.begins)
+
+
+def refuse_too_long(length: int) -> None:
+    """Raises InvalidInput for a text of more characters than one document may have."""
+    if length > MAX_TEXT_CHARACTERS:
+        raise InvalidInput(
+            f"its text is longer than {MAX_TEXT_CHARACTERS:,} characters, the most that one document may have; split it"
+        )
 
 
 def reading_of(text: str, blocks: Sequence[Block], media_type: str, **found: Any) -> Reading:

@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import Final
 
 MAX_FILE_BYTES: Final = 64 * 1024 * 1024
-# Characters of text of one document, a thousand pages and more: 4,500 chunks, which a small machine embeds in a minute.
+# Characters of text of one document, a thousand pages and more: 4,500 chunks of prose, which a small machine embeds in
+# a minute or two; of words that no language has, four times as many.
 MAX_TEXT_CHARACTERS: Final = 4_000_000
 # What a .docx, .pptx or .xlsx may be once it is unpacked, and how many files it may hold.
 MAX_UNPACKED_BYTES: Final = 256 * 1024 * 1024

@@ -11,6 +11,7 @@ from rem_runtime.memory.errors import InvalidInput
 from rem_runtime.memory.ingest.clean import clean_text
 from rem_runtime.memory.ingest.readers import formats
 from rem_runtime.memory.ingest.readers.decoding import decode, is_binary
+from rem_runtime.memory.ingest.readers.draft import refuse_too_long
 from rem_runtime.memory.ingest.readers.formats import Format, Origin
 from rem_runtime.memory.ingest.readers.limits import MAX_FILE_BYTES
 from rem_runtime.memory.ingest.structure import Reading, Structure
@@ -39,7 +40,7 @@ def read_text(content: str, *, uri: str, media_type: str) -> Reading:
         raise InvalidInput(f"media type {media_type!r} is not read; send one of {known}")
     if chosen.binary:
         raise InvalidInput(f"{media_type} is not text; send it as a file")
-    return _not_empty(_call(chosen, "read_text", text, uri, 0))
+    return _of_text(chosen, text, uri, 0)
 
 
 def read_bytes(data: bytes, *, uri: str, media_type: str | None = None, depth: int = 0) -> Reading:
@@ -56,7 +57,7 @@ def read_bytes(data: bytes, *, uri: str, media_type: str | None = None, depth: i
     text = clean_text(decode(data, declares=chosen in {formats.HTML} or chosen.module == "code"))
     if not text.strip():
         raise InvalidInput("it is empty; there is nothing to remember")
-    return _not_empty(_call(chosen, "read_text", text, uri, depth))
+    return _of_text(chosen, text, uri, depth)
 
 
 def choose(data: bytes, *, uri: str, media_type: str | None) -> Format:
@@ -75,9 +76,8 @@ def choose(data: bytes, *, uri: str, media_type: str | None) -> Format:
 def read_stored(text: str, media_type: str) -> Structure:
     """The blocks of a text that a reader has made before, for cutting it anew."""
     chosen = formats.of_media_type(media_type) or formats.PLAIN
-    keeps_source = chosen.module in {"markup", "code", "yaml_tree"}
     # The other readers write Markdown.
-    return _call(chosen if keeps_source else formats.MARKDOWN, "read_text", text, "", 0).structure
+    return _call(chosen if _keeps_source(chosen) else formats.MARKDOWN, "read_text", text, "", 0).structure
 
 
 def has_front_matter(media_type: str) -> bool:
@@ -92,6 +92,17 @@ def _call(chosen: Format, function: str, content: str | bytes, uri: str, depth: 
     except RecursionError as error:
         raise InvalidInput(f"it is nested too deeply to be read as {chosen.name}") from error
     return reading
+
+
+def _keeps_source(chosen: Format) -> bool:
+    """Whether the text is stored as it is."""
+    return chosen.module in {"markup", "code", "yaml_tree"}
+
+
+def _of_text(chosen: Format, text: str, uri: str, depth: int) -> Reading:
+    if _keeps_source(chosen):
+        refuse_too_long(len(text))  # before it is parsed; where a reader writes the text, it counts what it writes
+    return _not_empty(_call(chosen, "read_text", text, uri, depth))
 
 
 def _not_empty(reading: Reading) -> Reading:

@@ -76,3 +76,10 @@ def test_html_says_its_own_encoding() -> None:
 def test_what_is_no_text(data: bytes) -> None:
     with pytest.raises(InvalidInput, match="binary"):
         decode(data)
+
+
+@pytest.mark.parametrize("name", ["hex", "base64", "rot13", "zip", "bz2", "quopri", "idna", "undefined", "oem", "mbcs"])
+def test_a_declared_charset_that_is_none_for_text_is_guessed(name: str) -> None:
+    data = f'<meta charset="{name}"><p>'.encode() + "Le café est fermé, à bientôt.".encode("cp1252")
+    assert decode(data, declares=True).endswith("Le café est fermé, à bientôt.")
+    assert "fermé" in read_bytes(data, uri="a.html").text

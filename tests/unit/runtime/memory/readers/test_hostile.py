@@ -18,7 +18,7 @@ from reportlab.lib.pdfencrypt import StandardEncryption
 from reportlab.pdfgen.canvas import Canvas
 
 from rem_runtime.memory.errors import Busy, InvalidInput
-from rem_runtime.memory.ingest.readers import limits, read_bytes
+from rem_runtime.memory.ingest.readers import limits, read_bytes, read_text
 from rem_runtime.memory.ingest.readers.process import ProcessLimits, ReaderPool, _Child
 from rem_runtime.memory.ingest.readers.turns import Turns
 from rem_runtime.memory.ingest.structure import Reading
@@ -315,3 +315,19 @@ async def test_a_csv_of_many_megabytes_is_refused_before_it_is_held(readers: Rea
     started = time.monotonic()
     await refused(readers, "a.csv", rows, "longer than 4,000,000 characters")
     assert time.monotonic() - started < 20
+
+
+@pytest.mark.parametrize("uri", ["a.txt", "a.md", "a.py", "a.yaml", "a.html", "a.json"])
+async def test_a_text_that_is_too_long_is_refused_in_time(uri: str, readers: ReaderPool) -> None:
+    text = {"a.json": b'"%s"', "a.html": b"<p>%s</p>"}.get(uri, b"%s") % (b"- word\n" * 600_000)
+    started = time.monotonic()
+    await refused(readers, uri, text.replace(b"\n", b" ") if uri == "a.json" else text, "longer than 4,000,000 char")
+    assert time.monotonic() - started < 20
+
+
+@pytest.mark.parametrize("media_type", ["text/plain", "text/markdown", "text/x-python", "application/yaml"])
+def test_the_longest_text_is_read(media_type: str) -> None:
+    longest = "a" * limits.MAX_TEXT_CHARACTERS
+    assert len(read_text(longest, uri="a", media_type=media_type).text) == limits.MAX_TEXT_CHARACTERS
+    with pytest.raises(InvalidInput, match="longer than 4,000,000 characters"):
+        read_text(longest + "a", uri="a", media_type=media_type)
