@@ -58,8 +58,8 @@ async def upload_file(
     A file that is deleted while it is read is 404, one that a newer upload of its uri replaces meanwhile 409.
     """
     turns: UploadTurns = request.app.state.uploads
-    async with turns.of(caller.user):
-        async with turns.reading:
+    async with turns.under_way(caller.user):
+        async with turns.reading(caller.user):
             read = await memory.read_file(await upload.read(), caller)
         result = read if isinstance(read, FileResult) else await memory.store_file(read)
     if not result.unchanged:

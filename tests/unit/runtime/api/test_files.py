@@ -226,6 +226,27 @@ async def test_who_embeds_for_minutes_holds_up_nobody_else(as_user: AsUser, embe
     assert [response.status_code for response in await asyncio.gather(*long)] == [201] * 4
 
 
+async def test_who_reads_for_long_holds_up_nobody_else(
+    served: FastAPI, as_user: AsUser, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    held = Held("LONG")
+    readers = served.state.memory._readers
+    read = readers.read_file
+
+    async def slow(data: bytes, **fields: Any) -> Any:
+        await held.pass_by([data.decode()])
+        return await read(data, **fields)
+
+    monkeypatch.setattr(readers, "read_file", slow)
+    long = [upload(as_user("ann"), f"{number}.txt", f"LONG text {number}") for number in range(4)]
+    await held.until(1)
+    async with asyncio.timeout(20):
+        assert (await upload(as_user("bob"), "b.txt", "short")).status_code == 201
+    assert held.there == 1
+    held.open.set()
+    assert [response.status_code for response in await asyncio.gather(*long)] == [201] * 4
+
+
 async def test_few_texts_lie_in_memory(as_user: AsUser, embedding: Held) -> None:
     long = [upload(as_user(f"user{number}"), "a.txt", f"LONG text {number}") for number in range(9)]
     await embedding.until(6)

@@ -49,7 +49,11 @@ class RememberingMemory(Memory):
             raise DialectError("BAD is no clause", position=text.index("BAD"), hint="try LIMIT 5")
         return QueryAnswer(query=text, verb="SEARCH", defaults={}, took_ms={"total": 1.0}, results=self.results)
 
-    async def read_file(self, file: FileInput, caller: Caller) -> FileResult:
+    async def read_file(self, file: FileInput, caller: Caller) -> Any:
+        return file, caller
+
+    async def store_file(self, read: Any) -> FileResult:
+        file, caller = read
         self.at_once += 1
         self.most_at_once = max(self.at_once, self.most_at_once)
         await asyncio.sleep(0.01)
