@@ -106,13 +106,14 @@ async def patch_user(
     responses={**shown(FORGOTTEN), **documented(401, 403, 404, 422, 503)},
 )
 async def delete_user(
-    user: Annotated[str, Path(description="A user's id or name; without `purge` the id of a node.", examples=["ann"])],
+    user: Annotated[str, Path(description="A user's id; without `purge` the id of a node.", examples=["ann"])],
     memory: MemoryOf,
     caller: Writer,
     refresher: Refresher,
     purge: Purge,
 ) -> Response:
-    """With `purge=true` all of that user is erased: what they own, what was derived from it, the node about them.
+    """With `purge=true` all of that user is erased: what that id owns, what was derived from it, and the tenant's node
+    about them, which is also found by its label, address or alias. A name alone erases the node alone.
 
     Nothing of whom nothing is there is no error. Where `user` is the id of a node, that node alone is erased. Without
     `purge` only a node is deleted, by its id.

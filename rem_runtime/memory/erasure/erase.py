@@ -39,8 +39,11 @@ async def erase_user(pool: asyncpg.Pool, user: str, caller: Caller) -> ErasureRe
         raise InvalidInput("say which user; '' is the whole tenant")
     async with pool.acquire() as conn:
         async with conn.transaction():
-            await conn.execute(SQL["lock_owner"], user)
-            erased = await purge(conn, await _everything_of(conn, user), user=user)
+            shared = await _ids(conn, "shared_user", _key_of(user), user)
+            # In this order everywhere, so that two of them do not wait for each other.
+            for owner in (SHARED, user) if shared else (user,):
+                await conn.execute(SQL["lock_owner"], owner)
+            erased = await purge(conn, await _everything_of(conn, user, shared_too=bool(shared)), user=user)
         erased.words.add(user)
         await refresh_planner_statistics(conn, erased, user=user)
     return _told(erased, "everything of a user")
@@ -102,7 +105,7 @@ async def _with_its_parts(conn: asyncpg.Connection, owner: str, kind: ErasedKind
     )
 
 
-async def _everything_of(conn: asyncpg.Connection, user: str) -> dict[str, Things]:
+async def _everything_of(conn: asyncpg.Connection, user: str, *, shared_too: bool) -> dict[str, Things]:
     sessions = await _ids(conn, "sessions_of_user", user)
     await conn.fetch(SQL["lock_sessions"], user, sessions)
     inside = await _ids(conn, "messages_of_sessions", user, sessions)
@@ -112,7 +115,7 @@ async def _everything_of(conn: asyncpg.Connection, user: str) -> dict[str, Thing
         messages=list({*inside, *await _ids(conn, "messages_of_user", user)}),
         edges=await _ids(conn, "edges_of_user", user),
     )
-    shared = await _ids(conn, "shared_user", _key_of(user), user)
+    shared = await _ids(conn, "shared_user", _key_of(user), user) if shared_too else []
     return {user: things, **({SHARED: Things(nodes=shared)} if shared else {})}
 
 

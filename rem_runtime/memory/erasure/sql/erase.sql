@@ -49,8 +49,13 @@ union all
 select id from node where owner = $1 and deleted_at is not null;
 
 -- name: shared_user
--- Why: the tenant's own node about this user: by its name ($1), or by its address ($2).
-select id from node where owner = '' and kind = 'user' and (key = $1 or data ->> 'email' = $2);
+-- Why: the tenant's own node about this user, by any of its names ($1): label, address and aliases; a hidden one has lost them,
+-- and is known by its label or its address ($2).
+select n.id from name m
+join node n on n.id = m.node_id and n.owner = ''
+where m.key = $1 and m.owner = '' and m.kind = 'user'
+union
+select id from node where owner = '' and kind = 'user' and (key = $1 or lower(data ->> 'email') = lower($2));
 
 -- name: sessions_of_user
 -- Why: hidden ones too.
@@ -241,18 +246,31 @@ with dead as (
 select count(*) from dead;
 
 -- name: stale_statistics
--- Why: the planner's statistics are copies of values. Which columns still show an erased one: words ($1), or the user ($2).
-select distinct s.tablename::text as table_name, s.attname::text as column_name
-from pg_stats s
-cross join lateral unnest(
-    coalesce(s.most_common_vals::text::text[], '{}') || coalesce(s.histogram_bounds::text::text[], '{}')) as v (value)
-where s.schemaname = 'public' and (
-    ((s.tablename, s.attname) in (
-        ('name', 'key'), ('node', 'key'), ('node', 'type'), ('edge', 'dst_key'), ('edge', 'rel'), ('session', 'agent'))
-        and v.value = any ($1::text[]))
-    or (s.attname = 'owner' and v.value = $2)
-    or ((s.tablename, s.attname) in (('posting', 'term'), ('term_stat', 'term'))
-        and not exists (select from posting p where p.term = v.value)))
+-- Why: the planner's statistics are copies of values. Which columns still show an erased one: words ($1), the user ($2), or a
+-- name or word that stands in no row any more, whichever earlier version of the text it came from.
+with shown as materialized (
+    select s.tablename::text as table_name, s.attname::text as column_name, v.value
+    from pg_stats s
+    cross join lateral unnest(
+        coalesce(s.most_common_vals::text::text[], '{}') || coalesce(s.histogram_bounds::text::text[], '{}')) as v (value)
+    where s.schemaname = 'public'
+)
+select s.table_name, s.column_name from shown s
+where (s.column_name = 'owner' and s.value = $2)
+    or ((s.table_name, s.column_name) in (('node', 'type'), ('edge', 'rel'), ('session', 'agent')) and s.value = any ($1::text[]))
+union
+select s.table_name, s.column_name from shown s
+where (s.table_name, s.column_name) = ('name', 'key') and not exists (select from name m where m.key = s.value)
+union
+select s.table_name, s.column_name from shown s
+where (s.table_name, s.column_name) = ('node', 'key') and not exists (select from node n where n.key = s.value)
+union
+select s.table_name, s.column_name from shown s
+where (s.table_name, s.column_name) = ('edge', 'dst_key') and not exists (select from edge e where e.dst_key = s.value)
+union
+select s.table_name, s.column_name from shown s
+where (s.table_name, s.column_name) in (('posting', 'term'), ('term_stat', 'term'))
+    and not exists (select from posting p where p.term = s.value)
 order by 1, 2;
 
 -- name: clear_statistics

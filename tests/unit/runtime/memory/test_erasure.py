@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from uuid import UUID, uuid4
 
 import asyncpg
@@ -13,6 +14,7 @@ from rem_runtime.memory.erasure import ErasedKind
 from rem_runtime.memory.errors import InvalidInput, NotFound, NotPermitted
 from rem_runtime.memory.ingest import Document, EntityInput
 from rem_runtime.memory.models import InlineEdge
+from rem_runtime.memory.records.inputs import UserInput
 from rem_runtime.memory.store import Memory
 
 from .conftest import ADMIN, ANN, BOB, Ask, Remember, TenantDatabase, labels
@@ -314,6 +316,36 @@ class TestForgetting:
         assert await exists(pool, *people) == [False, False, True, True], "what Bob notes about Ann is Bob's"
         assert labels(await ask("SEARCH elephant MODE lexical", BOB)) == ["Bob's", "Everybody's"]
         assert (await memory.forget_user("ann", ADMIN)).total == 0
+
+    @pytest.mark.parametrize("asked", ["ann lee", "Ann@Acme.example", "ann@acme.example", "ANNIE"])
+    async def test_the_tenants_node_about_a_user_is_found_by_any_name(
+        self, memory: Memory, pool: asyncpg.Pool, asked: str
+    ) -> None:
+        user = UserInput(label="Ann Lee", email="ann@Acme.example", aliases=("Annie",), owner="")
+        node, _ = await memory.records.put_user(user, ADMIN)
+        assert (await memory.forget_user(asked, ADMIN)).users == 1
+        assert await exists(pool, node.id) == [False]
+
+    @pytest.mark.parametrize("asked", ["ann lee", "Ann@Acme.example"])
+    async def test_a_hidden_one_too(self, memory: Memory, pool: asyncpg.Pool, asked: str) -> None:
+        node, _ = await memory.records.put_user(UserInput(label="Ann Lee", email="ann@Acme.example", owner=""), ADMIN)
+        await memory.delete(ADMIN, kind="user", thing_id=node.id)
+        assert (await memory.forget_user(asked, ADMIN)).users == 1
+        assert await exists(pool, node.id) == [False]
+
+    async def test_the_tenants_node_may_be_written_meanwhile(self, memory: Memory) -> None:
+        user = UserInput(label="Zoe", summary="Likes elephants.", owner="")
+
+        async def write() -> None:
+            for _ in range(20):
+                with contextlib.suppress(NotFound):  # it was there, and is gone when it is to be shown
+                    await memory.records.put_user(user, ADMIN)
+
+        async def forget() -> None:
+            for _ in range(20):
+                await memory.forget_user("zoe", ADMIN)
+
+        await asyncio.gather(write(), write(), forget(), forget())
 
     async def test_names_are_compared_as_they_are(self, memory: Memory, pool: asyncpg.Pool) -> None:
         for user in ("%", "an_", "ANN", "ann' or ''='"):

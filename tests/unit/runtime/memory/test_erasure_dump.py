@@ -14,7 +14,8 @@ import pytest_asyncio
 from rem_runtime.memory.caller import Caller
 from rem_runtime.memory.erasure import ErasedKind
 from rem_runtime.memory.ingest import Document, EntityInput
-from rem_runtime.memory.models import NODE_MODELS, InlineEdge, Validity
+from rem_runtime.memory.models import NODE_MODELS, Entity, InlineEdge, Validity
+from rem_runtime.memory.records.patches import EntityPatch
 from rem_runtime.memory.store import Memory
 
 from .conftest import ADMIN
@@ -249,3 +250,20 @@ async def test_nothing_of_purged_things_is_anywhere(
     assert [one for one in _WORD.findall(after) if one != USER] == []
     assert found(kept, after) == found(kept, before)
     assert derived == 12
+
+
+async def test_a_purge_leaves_no_name_of_an_earlier_version(
+    memory: Memory, superuser: asyncpg.Connection, dump: Dump
+) -> None:
+    entities = []
+    for number in range(3):  # of one value there is no histogram
+        edge = InlineEdge(dst=f"zqtarget{number}", rel_type="knows")
+        entity, _ = await memory.put_entity(EntityInput(label=f"zqfirst{number}", graph_edges=(edge,)), ANN)
+        entities.append(entity.id)
+    await superuser.execute("analyze")
+    for number, entity_id in enumerate(entities):
+        patch = EntityPatch(label=f"Renamed {number}", graph_edges=())
+        await memory.records.update(Entity, entity_id, patch, ANN)
+    assert {"zqfirst0", "zqtarget0"} <= set(_WORD.findall(await dump())), "in the statistics"
+    await memory.forget_user(USER, ADMIN)
+    assert [one for one in _WORD.findall(await dump()) if one != USER] == []
