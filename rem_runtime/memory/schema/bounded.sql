@@ -5,10 +5,12 @@
 drop schema if exists bounded cascade;
 create schema bounded;
 
--- Bytes of one value that is put together, elements of one that is gathered, bytes of a numeric that is multiplied.
-create function bounded.max_bytes() returns integer language sql immutable parallel safe return 1000000;
+-- Bytes of one value that is put together, elements of one that is gathered, bytes of a numeric that is multiplied; and the
+-- product of two sizes where each of one is compared with each of the other. PostgreSQL cannot be interrupted meanwhile.
+create function bounded.max_bytes() returns integer language sql immutable parallel safe return 100000;
 create function bounded.max_elements() returns integer language sql immutable parallel safe return 1000;
 create function bounded.max_numeric() returns integer language sql immutable parallel safe return 1000;
+create function bounded.max_work() returns integer language sql immutable parallel safe return 20000000;
 
 create function bounded.checked(what text, size bigint, most bigint) returns void
 language plpgsql immutable parallel safe as $$
@@ -17,6 +19,16 @@ begin
         raise program_limit_exceeded using
             message = pg_catalog.format('%s would make a value too large: %s, at most %s', what, size, most),
             hint = 'take fewer rows or shorter texts first: LIMIT in a subselect, left(text, n)';
+    end if;
+end $$;
+
+create function bounded.worked(what text, a integer, b integer) returns void
+language plpgsql immutable parallel safe as $$
+begin
+    if a::bigint * b > bounded.max_work() then
+        raise program_limit_exceeded using
+            message = pg_catalog.format('%s would compare %s with %s bytes, one with each other', what, a, b),
+            hint = 'take shorter texts first: left(text, n)';
     end if;
 end $$;
 
@@ -88,7 +100,8 @@ begin
         pg_catalog.octet_length(source)::bigint
             + pg_catalog.octet_length(source)::bigint / greatest(pg_catalog.octet_length(old), 1)
             * pg_catalog.octet_length(new),
-        4 * bounded.max_bytes());
+        bounded.max_bytes());
+    perform bounded.worked('replace', pg_catalog.octet_length(source), pg_catalog.octet_length(old));
     return pg_catalog.replace(source, old, new);
 end $$;
 
@@ -103,6 +116,184 @@ begin
     return pg_catalog.regexp_replace(source, pattern, replacement, flags);
 end $$;
 
+-- Comparing each with each.
+
+create function bounded.translate(source text, old text, new text) returns text
+language plpgsql immutable strict parallel safe as $$
+begin
+    perform bounded.worked('translate', pg_catalog.octet_length(source), pg_catalog.octet_length(old));
+    return pg_catalog.translate(source, old, new);
+end $$;
+create function bounded.strpos(source text, part text) returns integer
+language plpgsql immutable strict parallel safe as $$
+begin
+    perform bounded.worked('strpos', pg_catalog.octet_length(source), pg_catalog.octet_length(part));
+    return pg_catalog.strpos(source, part);
+end $$;
+create function bounded.split_part(source text, delimiter text, n integer) returns text
+language plpgsql immutable strict parallel safe as $$
+begin
+    perform bounded.worked('split_part', pg_catalog.octet_length(source), pg_catalog.octet_length(delimiter));
+    return pg_catalog.split_part(source, delimiter, n);
+end $$;
+create function bounded.btrim(source text, characters text) returns text
+language plpgsql immutable strict parallel safe as $$
+begin
+    perform bounded.worked('btrim', pg_catalog.octet_length(source), pg_catalog.octet_length(characters));
+    return pg_catalog.btrim(source, characters);
+end $$;
+create function bounded.ltrim(source text, characters text) returns text
+language plpgsql immutable strict parallel safe as $$
+begin
+    perform bounded.worked('ltrim', pg_catalog.octet_length(source), pg_catalog.octet_length(characters));
+    return pg_catalog.ltrim(source, characters);
+end $$;
+create function bounded.rtrim(source text, characters text) returns text
+language plpgsql immutable strict parallel safe as $$
+begin
+    perform bounded.worked('rtrim', pg_catalog.octet_length(source), pg_catalog.octet_length(characters));
+    return pg_catalog.rtrim(source, characters);
+end $$;
+create function bounded.similarity(a text, b text) returns real
+language plpgsql stable strict parallel safe as $$
+begin
+    perform bounded.worked('similarity', pg_catalog.octet_length(a), pg_catalog.octet_length(b));
+    return public.similarity(a, b);
+end $$;
+create function bounded.word_similarity(a text, b text) returns real
+language plpgsql stable strict parallel safe as $$
+begin
+    perform bounded.worked('word_similarity', pg_catalog.octet_length(a), pg_catalog.octet_length(b));
+    return public.word_similarity(a, b);
+end $$;
+create function bounded.strict_word_similarity(a text, b text) returns real
+language plpgsql stable strict parallel safe as $$
+begin
+    perform bounded.worked('strict_word_similarity', pg_catalog.octet_length(a), pg_catalog.octet_length(b));
+    return public.strict_word_similarity(a, b);
+end $$;
+create function bounded.string_to_array(source text, delimiter text, null_string text default null) returns text[]
+language plpgsql immutable parallel safe as $$
+declare found text[];
+begin
+    perform bounded.worked('string_to_array', pg_catalog.octet_length(source), pg_catalog.octet_length(delimiter));
+    found := pg_catalog.string_to_array(source, delimiter, null_string);
+    perform bounded.checked('string_to_array', pg_catalog.cardinality(found), bounded.max_elements());
+    return found;
+end $$;
+create function bounded.string_to_table(source text, delimiter text, null_string text default null) returns setof text
+language plpgsql immutable parallel safe as $$
+begin
+    perform bounded.worked('string_to_table', pg_catalog.octet_length(source), pg_catalog.octet_length(delimiter));
+    return query select * from pg_catalog.string_to_table(source, delimiter, null_string);
+end $$;
+create function bounded.regexp_split_to_array(source text, pattern text, flags text default '') returns text[]
+language plpgsql immutable strict parallel safe as $$
+declare found text[] := pg_catalog.regexp_split_to_array(source, pattern, flags);
+begin
+    perform bounded.checked('regexp_split_to_array', pg_catalog.cardinality(found), bounded.max_elements());
+    return found;
+end $$;
+create function bounded.like_text(a text, b text) returns boolean language plpgsql immutable strict parallel safe as $$
+begin
+    perform bounded.worked('LIKE', pg_catalog.octet_length(a), pg_catalog.octet_length(b));
+    return a operator(pg_catalog.~~) b;
+end $$;
+create operator bounded.~~ (leftarg = text, rightarg = text, function = bounded.like_text, restrict = likesel, join = likejoinsel);
+create function bounded.not_like_text(a text, b text) returns boolean language plpgsql immutable strict parallel safe as $$
+begin
+    perform bounded.worked('LIKE', pg_catalog.octet_length(a), pg_catalog.octet_length(b));
+    return a operator(pg_catalog.!~~) b;
+end $$;
+create operator bounded.!~~ (leftarg = text, rightarg = text, function = bounded.not_like_text, restrict = nlikesel, join = nlikejoinsel);
+create function bounded.ilike_text(a text, b text) returns boolean language plpgsql immutable strict parallel safe as $$
+begin
+    perform bounded.worked('ILIKE', pg_catalog.octet_length(a), pg_catalog.octet_length(b));
+    return a operator(pg_catalog.~~*) b;
+end $$;
+create operator bounded.~~* (leftarg = text, rightarg = text, function = bounded.ilike_text, restrict = iclikesel, join = iclikejoinsel);
+create function bounded.not_ilike_text(a text, b text) returns boolean language plpgsql immutable strict parallel safe as $$
+begin
+    perform bounded.worked('ILIKE', pg_catalog.octet_length(a), pg_catalog.octet_length(b));
+    return a operator(pg_catalog.!~~*) b;
+end $$;
+create operator bounded.!~~* (leftarg = text, rightarg = text, function = bounded.not_ilike_text, restrict = icnlikesel, join = icnlikejoinsel);
+create function bounded.jsonb_contains(a jsonb, b jsonb) returns boolean language plpgsql immutable strict parallel safe as $$
+begin
+    perform bounded.worked('@>', pg_catalog.pg_column_size(a), pg_catalog.pg_column_size(b));
+    return a operator(pg_catalog.@>) b;
+end $$;
+create operator bounded.@> (leftarg = jsonb, rightarg = jsonb, function = bounded.jsonb_contains);
+create function bounded.jsonb_contained(a jsonb, b jsonb) returns boolean language plpgsql immutable strict parallel safe as $$
+begin
+    perform bounded.worked('<@', pg_catalog.pg_column_size(a), pg_catalog.pg_column_size(b));
+    return a operator(pg_catalog.<@) b;
+end $$;
+create operator bounded.<@ (leftarg = jsonb, rightarg = jsonb, function = bounded.jsonb_contained);
+create function bounded.jsonb_exists_any(a jsonb, b text[]) returns boolean language plpgsql immutable strict parallel safe as $$
+begin
+    perform bounded.worked('?|', pg_catalog.pg_column_size(a), pg_catalog.pg_column_size(b));
+    return a operator(pg_catalog.?|) b;
+end $$;
+create operator bounded.?| (leftarg = jsonb, rightarg = text[], function = bounded.jsonb_exists_any);
+create function bounded.jsonb_exists_all(a jsonb, b text[]) returns boolean language plpgsql immutable strict parallel safe as $$
+begin
+    perform bounded.worked('?&', pg_catalog.pg_column_size(a), pg_catalog.pg_column_size(b));
+    return a operator(pg_catalog.?&) b;
+end $$;
+create operator bounded.?& (leftarg = jsonb, rightarg = text[], function = bounded.jsonb_exists_all);
+create function bounded.jsonb_without(a jsonb, b text[]) returns jsonb language plpgsql immutable strict parallel safe as $$
+begin
+    perform bounded.worked('-', pg_catalog.pg_column_size(a), pg_catalog.pg_column_size(b));
+    return a operator(pg_catalog.-) b;
+end $$;
+create operator bounded.- (leftarg = jsonb, rightarg = text[], function = bounded.jsonb_without);
+create function bounded.arrays_overlap(a anyarray, b anyarray) returns boolean
+language plpgsql immutable strict parallel safe as $$
+begin
+    perform bounded.worked('&&', pg_catalog.pg_column_size(a), pg_catalog.pg_column_size(b));
+    return a operator(pg_catalog.&&) b;
+end $$;
+create operator bounded.&& (leftarg = anyarray, rightarg = anyarray, function = bounded.arrays_overlap);
+create function bounded.array_contains(a anyarray, b anyarray) returns boolean
+language plpgsql immutable strict parallel safe as $$
+begin
+    perform bounded.worked('@>', pg_catalog.pg_column_size(a), pg_catalog.pg_column_size(b));
+    return a operator(pg_catalog.@>) b;
+end $$;
+create operator bounded.@> (leftarg = anyarray, rightarg = anyarray, function = bounded.array_contains);
+create function bounded.array_contained(a anyarray, b anyarray) returns boolean
+language plpgsql immutable strict parallel safe as $$
+begin
+    perform bounded.worked('<@', pg_catalog.pg_column_size(a), pg_catalog.pg_column_size(b));
+    return a operator(pg_catalog.<@) b;
+end $$;
+create operator bounded.<@ (leftarg = anyarray, rightarg = anyarray, function = bounded.array_contained);
+create function bounded.text_distance(a text, b text) returns real language plpgsql stable strict parallel safe as $$
+begin
+    perform bounded.worked('<->', pg_catalog.octet_length(a), pg_catalog.octet_length(b));
+    return a operator(public.<->) b;
+end $$;
+create operator bounded.<-> (leftarg = text, rightarg = text, function = bounded.text_distance);
+create function bounded.text_is_similar(a text, b text) returns boolean language plpgsql stable strict parallel safe as $$
+begin
+    perform bounded.worked('%', pg_catalog.octet_length(a), pg_catalog.octet_length(b));
+    return a operator(public.%) b;
+end $$;
+create operator bounded.% (leftarg = text, rightarg = text, function = bounded.text_is_similar);
+create function bounded.word_is_similar(a text, b text) returns boolean language plpgsql stable strict parallel safe as $$
+begin
+    perform bounded.worked('<%', pg_catalog.octet_length(a), pg_catalog.octet_length(b));
+    return a operator(public.<%) b;
+end $$;
+create operator bounded.<% (leftarg = text, rightarg = text, function = bounded.word_is_similar);
+create function bounded.has_similar_word(a text, b text) returns boolean language plpgsql stable strict parallel safe as $$
+begin
+    perform bounded.worked('%>', pg_catalog.octet_length(a), pg_catalog.octet_length(b));
+    return a operator(public.%>) b;
+end $$;
+create operator bounded.%> (leftarg = text, rightarg = text, function = bounded.has_similar_word);
+
 -- Gathering.
 
 create function bounded.string_agg_step(state text, value text, delimiter text) returns text
@@ -115,7 +306,7 @@ begin
         'string_agg',
         coalesce(pg_catalog.octet_length(state), 0) + coalesce(pg_catalog.octet_length(delimiter), 0)
             + pg_catalog.octet_length(value),
-        bounded.max_bytes() / 4);
+        bounded.max_bytes() / 2);
     return case when state is null then value
         else state operator(pg_catalog.||) coalesce(delimiter, '') operator(pg_catalog.||) value end;
 end $$;
@@ -167,6 +358,8 @@ begin
     perform bounded.checked('%', greatest(pg_catalog.pg_column_size(a), pg_catalog.pg_column_size(b)), bounded.max_numeric());
     return a operator(pg_catalog.%) b;
 end $$;
+create function bounded.mod(a numeric, b numeric) returns numeric
+language sql immutable strict parallel safe return bounded.numeric_mod(a, b);
 create operator bounded.* (leftarg = numeric, rightarg = numeric, function = bounded.numeric_mul, commutator = operator(bounded.*));
 create operator bounded./ (leftarg = numeric, rightarg = numeric, function = bounded.numeric_div);
 create operator bounded.% (leftarg = numeric, rightarg = numeric, function = bounded.numeric_mod);

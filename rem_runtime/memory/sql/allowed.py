@@ -72,6 +72,7 @@ INSTEAD: Final[dict[str, str]] = {
     "IntoClause": "leave it out; SQL mode reads",
     "NamedArgExpr": "give the arguments by position",
     "CollateClause": "leave it out; everything is compared as bytes",
+    "position": "strpos(text, part)",
     "concat": "a || b, with coalesce(…, '') where it may be null",
     "concat_ws": "a || ', ' || b",
     "format": "a || b",
@@ -114,8 +115,8 @@ ROW_FUNCTIONS: Final = _words(
 PAIR_FUNCTIONS: Final = _words("jsonb_each jsonb_each_text")
 TEXT: Final = _words(
     """
-    length char_length character_length octet_length lower upper initcap left right substr substring position
-    strpos btrim ltrim rtrim trim reverse split_part starts_with md5 ascii chr replace translate regexp_replace
+    length char_length character_length octet_length lower upper initcap left right substr substring strpos
+    btrim ltrim rtrim trim reverse split_part starts_with md5 ascii chr replace translate regexp_replace
     regexp_match regexp_count regexp_like regexp_substr regexp_split_to_array string_to_array to_char to_number
     similarity word_similarity strict_word_similarity
     """
@@ -143,7 +144,7 @@ FUNCTIONS: Final = AGGREGATES | WINDOW | ROW_FUNCTIONS | PAIR_FUNCTIONS | TEXT |
 # What the grammar itself calls, as pg_catalog's: EXTRACT(… FROM …), AT TIME ZONE, LIKE … ESCAPE.
 SYNTAX_FUNCTIONS: Final = _words(
     """
-    extract substring position btrim ltrim rtrim timezone overlaps like_escape similar_to_escape
+    extract substring btrim ltrim rtrim timezone overlaps like_escape similar_to_escape
     """
 )
 # Their results hold all of their arguments, each time: how much goes in is limited.
@@ -183,6 +184,8 @@ TIME_VALUES: Final = _words(
 # Each table may be sorted or hashed once, each sort takes work_mem: the product is what a statement may take.
 MOST_TABLES: Final = 20
 MOST_SUBSELECTS: Final = 20
+MOST_COLUMNS: Final = 120
+"""Of one row: each may hold as much as `bounded.sql` lets a value be."""
 MOST_SORTS: Final = 20
 """Of windows, of DISTINCT and of ORDER BY within aggregates."""
 MOST_CHARACTERS: Final = 20_000

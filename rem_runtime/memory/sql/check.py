@@ -95,7 +95,10 @@ class _Check:
         shown = ".".join(names)
         if word(call, "funcformat") == "COERCE_SQL_SYNTAX":
             if names[:1] != ["pg_catalog"] or len(names) != 2 or names[1] not in allowed.SYNTAX_FUNCTIONS:
-                raise self.fault(f"the function {names[-1]} is not on the list", _WHERE_TO_READ)
+                hint = allowed.INSTEAD.get(names[-1], _WHERE_TO_READ)
+                raise self.fault(f"the function {names[-1]} is not on the list", hint)
+            if names[1] in _TRIMS and len(call.args) > 1:
+                raise self.fault("TRIM(… FROM …) is not possible here", f"write {names[1]}(text, characters)")
         elif len(names) != 1:
             hint = f"write {names[-1]}(…)" if names[-1] in allowed.FUNCTIONS else _WHERE_TO_READ
             raise self.fault(f"{shown}: a function has no schema here", hint)
@@ -205,6 +208,10 @@ _FIELD_WORDS: Final = {
     ("JoinExpr", "join_using_alias"): ("a join has no name here", "name its tables"),
     ("SortBy", "use_op"): ("ORDER BY … USING is not possible here", "ASC or DESC"),
 }
+
+
+# By the grammar's own words they are pg_catalog's, not the bounded ones.
+_TRIMS: Final = frozenset({"btrim", "ltrim", "rtrim"})
 
 
 def _is_row_function(call: Message) -> bool:

@@ -121,6 +121,7 @@ class SqlMode:
     @asynccontextmanager
     async def _transaction(self, connection: Any, script: str, user: str) -> AsyncIterator[None]:
         deadline = self.limits.seconds + _GRACE_SECONDS if Fence.LIMITS in self._fences else None
+        ended = False
         try:
             async with asyncio.timeout(deadline):
                 if Fence.LIMITS in self._fences and await self._limits_files(connection):
@@ -131,14 +132,16 @@ class SqlMode:
                     yield
                 except asyncio.CancelledError:
                     # Too late, or nobody waits any more. Whatever is sent now would wait for the statement to end.
+                    ended = True
                     connection.terminate()
                     raise
                 finally:
-                    if not connection.is_closed():
+                    if not ended and not connection.is_closed():
                         await connection.execute(_SQL["rollback"])
         except TimeoutError:
             # It hangs where PostgreSQL cannot be interrupted: leave it to the server's own limits.
-            connection.terminate()
+            if not ended:
+                connection.terminate()
             raise _too_slow(self.limits) from None
 
     async def _limits_files(self, connection: Any) -> bool:
@@ -227,7 +230,7 @@ def _translate(error: asyncpg.PostgresError, place: Any, limits: SqlLimits) -> N
     state = str(error.sqlstate or "")
     if state in _TOO_SLOW:
         raise _too_slow(limits) from error
-    if state in _TOO_MUCH:
+    if state in _TOO_MUCH or state[:2] == "XX":
         raise DialectError("the statement takes too much memory or disk", position=0, hint=_ASK_FOR_LESS) from error
     if state[:2] not in _ABOUT_THE_STATEMENT:
         raise error

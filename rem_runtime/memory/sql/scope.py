@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from rem_runtime.memory.schema.views import VIEW_COLUMNS
-from rem_runtime.memory.sql.allowed import GATHERING, PAIR_FUNCTIONS
+from rem_runtime.memory.sql.allowed import GATHERING, MOST_COLUMNS, PAIR_FUNCTIONS
 from rem_runtime.memory.sql.tree import Message, Source, children, content, kind_of, strings, word
 
 MOST_WEIGHT: Final = 1_000
@@ -114,10 +114,14 @@ class _Scopes:
     def _select(self, select: Message, tables: list[Table], around: Around) -> tuple[Columns, int]:
         total = sum(self._from(content(node), tables, around) for node in select.from_clause)
         columns: Columns = {}
+        number = 0
         for node in select.target_list:
             for name, weight in self._target(node.res_target, tables, around):
                 columns[name] = max(columns.get(name, 1), weight)
                 total += weight
+                number += 1
+        if number > MOST_COLUMNS:
+            raise self.source.fault(f"a row of more than {MOST_COLUMNS} columns", "name those you need", node=select)
         return columns, total
 
     def _clauses(self, select: Message, columns: Columns, tables: list[Table], around: Around) -> int:

@@ -247,7 +247,7 @@ select count(*) from dead;
 
 -- name: stale_statistics
 -- Why: the planner's statistics are copies of values. Which columns still show an erased one: words ($1), the user ($2), or a
--- name or word that stands in no row any more, whichever earlier version of the text it came from.
+-- name or word that stands in no row of anybody any more, whichever earlier version of the text it came from.
 with shown as materialized (
     select s.tablename::text as table_name, s.attname::text as column_name, v.value
     from pg_stats s
@@ -260,13 +260,16 @@ where (s.column_name = 'owner' and s.value = $2)
     or ((s.table_name, s.column_name) in (('node', 'type'), ('edge', 'rel'), ('session', 'agent')) and s.value = any ($1::text[]))
 union
 select s.table_name, s.column_name from shown s
-where (s.table_name, s.column_name) = ('name', 'key') and not exists (select from name m where m.key = s.value)
+where (s.table_name, s.column_name) = ('name', 'key') and not exists (
+    select from name m where m.key = s.value and (m.owner = '' or m.owner <> ''))
 union
 select s.table_name, s.column_name from shown s
-where (s.table_name, s.column_name) = ('node', 'key') and not exists (select from node n where n.key = s.value)
+where (s.table_name, s.column_name) = ('node', 'key') and not exists (
+    select from node n where n.key = s.value and (n.owner = '' or n.owner <> ''))
 union
 select s.table_name, s.column_name from shown s
-where (s.table_name, s.column_name) = ('edge', 'dst_key') and not exists (select from edge e where e.dst_key = s.value)
+where (s.table_name, s.column_name) = ('edge', 'dst_key') and not exists (
+    select from edge e where e.dst_key = s.value and (e.owner = '' or e.owner <> ''))
 union
 select s.table_name, s.column_name from shown s
 where (s.table_name, s.column_name) in (('posting', 'term'), ('term_stat', 'term'))

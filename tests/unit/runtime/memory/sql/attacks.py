@@ -52,7 +52,44 @@ _WHOLE = ", ".join(f"c{i} as (select c{i - 1} as x, c{i - 1} as y from c{i - 1})
 _ARRAYS = ", ".join(f"c{i} as (select array[{', '.join(['x'] * 60)}] as x from c{i - 1})" for i in range(1, 6))
 _CROSS = "messages a, messages b, messages c, messages d, messages e"
 
+
+def _long(text: str, name: str) -> str:
+    """A subselect with one value of 80,000 characters; `offset 0` keeps the planner from writing it out."""
+    part = (text * 8_000)[:4_000]
+    return f"(select {' || '.join(['v'] * 20)} as {name} from (select '{part}' as v offset 0) i offset 0) {name}_t"
+
+
+def _each(expression: str, x: str = "a", z: str = "a") -> tuple[str, Literal["ended"]]:
+    return f"select {expression} from {_long(x, 'x')}, {_long(z, 'z')}", _L
+
+
 ATTACKS: list[Attack] = [
+    *_group(
+        "comparing each with each",
+        ("translate", *_each("length(translate(x, z, 'q'))", z="b")),
+        ("strpos", *_each("strpos(x, 'b' || left(z, 40000))")),
+        ("position", f"select position('b' || left(z, 40000) in x) from {_long('a', 'x')}, {_long('a', 'z')}"),
+        ("replace", *_each("length(replace(x, left(z, 40000) || 'b', ''))")),
+        ("split_part", *_each("split_part(x, left(z, 40000) || 'b', 2)")),
+        ("string_to_array", *_each("string_to_array(x, left(z, 40000) || 'b')")),
+        ("string_to_array, many", *_each("cardinality(string_to_array(x, ','))", x="a,")),
+        ("regexp_split_to_array, many", *_each("cardinality(regexp_split_to_array(x, ','))", x="a,")),
+        ("btrim", *_each("btrim(x, z)", z="b")),
+        ("trim from", f"select length(trim(both z from x)) from {_long('a', 'x')}, {_long('b', 'z')}"),
+        ("ltrim", *_each("ltrim(x, z || 'a')", z="b")),
+        ("like", *_each("x like '%' || left(z, 40000) || 'b'")),
+        ("not like", *_each("x not like '%' || left(z, 40000) || 'b'")),
+        ("like any", *_each("x like any (array['%' || left(z, 40000) || 'b'])")),
+        (
+            "like with escape",
+            f"select x like left(z, 40000) || 'b' escape '!' from {_long('a', 'x')}, {_long('a', 'z')}",
+        ),
+        ("ilike", *_each("x ilike '%' || left(z, 40000) || 'b'")),
+        ("jsonb contains", *_each("('[' || x || '1]')::jsonb @> ('[' || z || '2]')::jsonb", x="1,", z="3,")),
+        ("jsonb is contained", *_each("('[' || x || '1]')::jsonb <@ ('[' || z || '2]')::jsonb", x="1,", z="3,")),
+        ("word_similarity", *_each("word_similarity(x, z)", x="abcd efgh ", z="abce efgi ")),
+        ("words that are like it", *_each("x <% z", x="abcd efgh ", z="abce efgi ")),
+    ),
     *_group(
         "other users' rows",
         *(
@@ -433,7 +470,6 @@ ATTACKS: list[Attack] = [
         (
             "a thousand columns",
             "select " + ", ".join(f"version + {i} as c{i}" for i in range(600)) + " from resources limit 1",
-            _H,
         ),
         (
             "twenty views joined",

@@ -153,6 +153,34 @@ async def test_a_server_that_hangs_is_left(open_mode: Open, world: World) -> Non
     assert (await mode.run("select 3 as x", "ann")).rows == ({"x": 3},)
 
 
+async def _never(*_: object) -> None:
+    await asyncio.Event().wait()
+
+
+async def test_a_statement_past_every_limit_is_said_to_be_too_slow(
+    open_mode: Open, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    mode = await open_mode(limits=SqlLimits(seconds=0.1), max_size=1)
+    monkeypatch.setattr("rem_runtime.memory.sql.mode._GRACE_SECONDS", 0.1)
+    with monkeypatch.context() as hanging:
+        hanging.setattr(mode, "_fetch", _never)
+        with pytest.raises(DialectError, match=r"longer than 0\.1 s"):
+            await mode.run("select 1 as x", "ann")
+    assert (await mode.run("select 1 as x", "ann")).rows == ({"x": 1},)
+
+
+async def test_whom_nobody_waits_for_any_more_is_cancelled(open_mode: Open, monkeypatch: pytest.MonkeyPatch) -> None:
+    mode = await open_mode(max_size=1)
+    with monkeypatch.context() as hanging:
+        hanging.setattr(mode, "_fetch", _never)
+        asking = asyncio.create_task(mode.run("select 1 as x", "ann"))
+        await asyncio.sleep(0.3)
+        asking.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await asking
+    assert (await mode.run("select 1 as x", "ann")).rows == ({"x": 1},)
+
+
 async def test_caps_alone(open_mode: Open, world: World) -> None:
     mode = await open_mode(only={Fence.CAPS}, limits=SqlLimits(rows=10, result_bytes=1000), dsn=world.superuser_dsn)
     many = await mode.run("select i from generate_series(1, 1000000) i", "ann")
