@@ -18,6 +18,7 @@ from pydantic import ValidationError
 from rem_crds.handoff import API_GROUP
 from rem_crds.v1alpha1 import DreamCycle, RemAgent, RemTenant
 from rem_runtime.laptop.errors import DeclarationError
+from rem_runtime.laptop.strict import pattern_sentence, repeated_keys, unknown_fields
 
 _SUFFIXES = frozenset({".yaml", ".yml", ".json"})
 _Kind = RemTenant | RemAgent | DreamCycle
@@ -39,6 +40,8 @@ class Declared:
     dreams: tuple[DreamCycle, ...]
     elsewhere: tuple[str, ...]
     """Objects that name a tenant which is not this one, as `Kind name`."""
+    doubtful: tuple[str, ...]
+    """What a cluster takes and nobody can have meant, each with file and line."""
 
     @property
     def name(self) -> str:
@@ -52,6 +55,7 @@ class _Read:
 
     model: _Kind
     body: Mapping[str, Any]
+    doubtful: tuple[str, ...]
 
 
 def read_directory(directory: Path, *, tenant: str | None = None) -> Declared:
@@ -72,6 +76,7 @@ def read_directory(directory: Path, *, tenant: str | None = None) -> Declared:
         agents=tuple(agent for agent in agents if chosen is None or agent.spec.tenant_ref.name == name),
         dreams=tuple(dream for dream in dreams if chosen is None or dream.spec.tenant_ref.name == name),
         elsewhere=tuple(_elsewhere([*agents, *dreams], name)) if chosen else (),
+        doubtful=tuple(line for read in found for line in read.doubtful),
     )
 
 
@@ -99,13 +104,15 @@ def _elsewhere(objects: Iterable[RemAgent | DreamCycle], name: str) -> Iterator[
 def _read_file(file: Path) -> Iterator[_Read]:
     try:
         nodes = list(yaml.compose_all(file.read_text("utf-8"), Loader=yaml.SafeLoader))
+        for node in nodes:
+            if node is not None:
+                yield from _read_object(file, node)
     except (yaml.YAMLError, UnicodeDecodeError) as error:
         mark = getattr(error, "problem_mark", None)
         line = f":{mark.line + 1}" if mark else ""
         raise DeclarationError(f"{file}{line}: not YAML: {getattr(error, 'problem', None) or error}") from error
-    for node in nodes:
-        if node is not None:
-            yield from _read_object(file, node)
+    except OSError as error:
+        raise DeclarationError(f"{file} cannot be read: {error.strerror}") from error
 
 
 def _read_object(file: Path, node: yaml.Node) -> Iterator[_Read]:
@@ -113,7 +120,7 @@ def _read_object(file: Path, node: yaml.Node) -> Iterator[_Read]:
     if not isinstance(body, dict):
         return
     if body.get("kind") == "List" and isinstance(node, yaml.MappingNode):
-        items = _child(node, "items")
+        _, items = _child(node, "items") or (None, None)
         for item in items.value if isinstance(items, yaml.SequenceNode) else ():
             yield from _read_object(file, item)
         return
@@ -124,32 +131,46 @@ def _read_object(file: Path, node: yaml.Node) -> Iterator[_Read]:
     model = _MODELS.get(str(body.get("kind"))) if version == "v1alpha1" else None
     if model is None:
         raise DeclarationError(f"{where}: there is no {body.get('kind')} in {body['apiVersion']}")
+    faults = [(path, says) for path, says in unknown_fields(model, body)]
     try:
-        yield _Read(model.model_validate(body), body)
+        read = _Read(model.model_validate(body), body, tuple(_doubtful(file, node)))
     except ValidationError as error:
-        lines = [_fault(file, node, item) for item in map(dict, error.errors())]
-        raise DeclarationError("\n".join(lines)) from error
+        faults += [_fault(model, item) for item in map(dict, error.errors())]
+        read = None
+    if faults or read is None:
+        lines = sorted((_line(node, path), ".".join(map(str, path)), says) for path, says in faults)
+        raise DeclarationError("\n".join(f"{file}:{line}: {path}: {says}" for line, path, says in lines))
+    yield read
 
 
-def _fault(file: Path, node: yaml.Node, item: Mapping[str, Any]) -> str:
-    path = [part for part in item["loc"] if isinstance(part, str | int)]
-    return f"{file}:{_line(node, path)}: {'.'.join(map(str, path))}: {item['msg']}"
+def _doubtful(file: Path, node: yaml.Node) -> Iterator[str]:
+    for key, first, last in repeated_keys(node):
+        before = f"already in line {first}" if first != last else "twice in this line"
+        yield f"{file}:{last}: {key} is {before}; the last one counts"
+
+
+def _fault(model: type[_Kind], item: Mapping[str, Any]) -> tuple[tuple[str | int, ...], str]:
+    path = tuple(part for part in item["loc"] if isinstance(part, str | int))
+    # pydantic would show the expression, which nobody reads.
+    sentence = pattern_sentence(model, path) if item["type"] == "string_pattern_mismatch" else None
+    return path, sentence or str(item["msg"])
 
 
 def _line(node: yaml.Node, path: Sequence[str | int]) -> int:
-    """The line of the deepest part of the path that was written."""
+    """The line of the path's last key, or where that was not written, of the deepest part that was."""
+    mark = node.start_mark
     for part in path:
         below = _child(node, part)
         if below is None:
-            break
-        node = below
-    return int(node.start_mark.line) + 1
+            return int(node.start_mark.line) + 1
+        mark, node = below
+    return int(mark.line) + 1
 
 
-def _child(node: yaml.Node, part: str | int) -> yaml.Node | None:
-    below: yaml.Node | None = None
+def _child(node: yaml.Node, part: str | int) -> tuple[yaml.Mark, yaml.Node] | None:
+    """A value of a mapping and where its key stands, or an item of a list and where it begins."""
     if isinstance(node, yaml.MappingNode):
-        below = next((value for key, value in node.value if key.value == part), None)
-    elif isinstance(node, yaml.SequenceNode) and isinstance(part, int) and part < len(node.value):
-        below = node.value[part]
-    return below
+        return next(((key.start_mark, value) for key, value in reversed(node.value) if key.value == part), None)
+    if isinstance(node, yaml.SequenceNode) and isinstance(part, int) and part < len(node.value):
+        return node.value[part].start_mark, node.value[part]
+    return None
