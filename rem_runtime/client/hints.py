@@ -19,6 +19,8 @@ _FILTERS = {
 }
 
 
+# A label as the normal form writes it where it could be read as something else; a quote in it is there twice.
+_QUOTED = re.compile(r'"((?:[^"]|"")*)"')
 _TYPE = re.compile(r"^\w+/")
 
 
@@ -42,7 +44,7 @@ def hints(verb: str, query: str) -> list[str]:
 
 
 def _command(verb: str, said: str) -> str:
-    query = f"{verb} {said}" if verb else said.replace('"', "")
+    query = f"{verb} {said}" if verb else _QUOTED.sub(lambda label: label[1].replace('""', '"'), said)
     plain_in_double_quotes = "'" in query and not re.search(r'["$`\\!]', query)
     return "rem ask " + (f'"{query}"' if plain_in_double_quotes else shlex.quote(query))
 

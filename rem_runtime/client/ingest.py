@@ -22,6 +22,9 @@ class Summary:
     """What became of the documents."""
 
     stored: int = 0
+    """New ones."""
+    replaced: int = 0
+    """Those that took the place of an older text of the same uri."""
     unchanged: int = 0
     chunks: int = 0
     edges: int = 0
@@ -30,6 +33,11 @@ class Summary:
     failed: list[tuple[str, str]] = field(default_factory=list)
     notes: list[tuple[str, str]] = field(default_factory=list)
     """What the server could not read of a document that it stored."""
+
+    @property
+    def kept(self) -> int:
+        """How many documents the server has now."""
+        return self.stored + self.replaced + self.unchanged
 
 
 async def ingest(
@@ -70,7 +78,8 @@ async def _send_one(client: RemClient, document: Document, owner: str, summary: 
     if answer.get("unchanged"):
         summary.unchanged += 1
     else:
-        summary.stored += 1
+        summary.stored += bool(answer.get("created", True))
+        summary.replaced += not answer.get("created", True)
         summary.chunks += int(answer.get("chunks", 0))
         summary.edges += int(answer.get("edges", 0))
     summary.notes += [(document.uri, str(note)) for note in answer.get("notes") or ()]

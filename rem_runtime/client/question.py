@@ -5,7 +5,7 @@ Plain words mean SEARCH. They are quoted, so that an upper-case word in them (`w
 
 from __future__ import annotations
 
-VERBS = frozenset({"LOOKUP", "FUZZY", "SEARCH", "TRAVERSE", "SQL"})
+VERBS = ("LOOKUP", "FUZZY", "SEARCH", "TRAVERSE", "SQL")
 
 
 def as_query(text: str) -> str:

@@ -17,14 +17,16 @@ _MOST_NOTES = 20
 
 def show_summary(console: Console, summary: Summary, *, seconds: float) -> None:
     """One line: what became of the documents."""
+    written = [f"{summary.stored:,} stored"] if summary.stored else []
+    written += [f"{summary.replaced:,} replaced"] if summary.replaced else []
     parts = []
-    if summary.stored:
-        parts.append(f"{summary.stored:,} stored ({count(summary.chunks, 'chunk')}, {count(summary.edges, 'edge')})")
+    if written:
+        parts.append(f"{', '.join(written)} ({count(summary.chunks, 'chunk')}, {count(summary.edges, 'edge')})")
     if summary.unchanged:
         parts.append(f"{summary.unchanged:,} unchanged")
     if summary.failed:
         parts.append(f"{len(summary.failed):,} not stored")
-    total = summary.stored + summary.unchanged + len(summary.failed)
+    total = summary.kept + len(summary.failed)
     show_lines(console, [Text(f"{count(total, 'document')} in {seconds:.1f} s: {', '.join(parts) or 'nothing done'}")])
 
 

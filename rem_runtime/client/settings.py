@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 from pydantic import Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
@@ -26,14 +29,25 @@ class ClientSettings(BaseSettings):
     @classmethod
     def _plain_address(cls, value: str) -> str:
         if not value.startswith(("http://", "https://")):
-            raise ValueError("must start with http:// or https://")
+            raise ValueError(f"{value} is no URL; it begins with http:// or https://, such as http://{_host_of(value)}")
         return value.rstrip("/").removesuffix("/api/v1")
+
+
+def _host_of(value: str) -> str:
+    return value.rpartition("//")[2] or "127.0.0.1:8000"
 
 
 def load_client_settings(**given: object) -> ClientSettings:
     """The environment, with what was given on the command line over it."""
+    stated = {name: value for name, value in given.items() if value is not None}
     try:
-        return ClientSettings(**{name: value for name, value in given.items() if value is not None})  # type: ignore[arg-type]  # pydantic checks them
+        return ClientSettings(**stated)  # type: ignore[arg-type]  # pydantic checks them
     except ValidationError as error:
-        lines = [f"REM_{str(item['loc'][0]).upper()}: {item['msg']}" for item in error.errors()]
+        lines = [_describe(str(item["loc"][0]), dict(item), stated) for item in error.errors()]
         raise UsageError("\n".join(lines)) from error
+
+
+def _describe(name: str, item: dict[str, Any], stated: Mapping[str, object]) -> str:
+    """What is wrong with which variable or option; our own words without pydantic's `Value error` before them."""
+    said = item["ctx"]["error"] if item["type"] == "value_error" else item["msg"]
+    return f"{f'--{name}' if name in stated else f'REM_{name.upper()}'}: {said}"

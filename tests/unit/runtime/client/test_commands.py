@@ -16,6 +16,7 @@ import pytest
 from rem_runtime.client import progress
 from rem_runtime.client.cli import main
 from rem_runtime.client.documents import UnreadableError, find_documents
+from rem_runtime.client.question import VERBS
 from rem_runtime.memory.answers import Hit, Hop, Passage
 from rem_runtime.memory.ingest.readers.limits import MAX_FILE_BYTES
 
@@ -56,6 +57,18 @@ async def test_a_directory_is_stored_for_the_whole_tenant_and_again_is_nothing(r
     assert 1 < server.memory.most_at_once <= 4
     again = await rem("ingest", corpus)
     assert again.out.endswith(" s: 8 unchanged\n")
+
+
+async def test_what_was_replaced_is_counted_apart_from_what_is_new(rem, server, corpus: Path, tmp_path: Path) -> None:
+    await rem("ingest", corpus)
+    other = tmp_path / "other"
+    other.mkdir()
+    (other / "readme.txt").write_text("another one of this name")
+    assert (await rem("ingest", other)).out.endswith(" s: 1 replaced (2 chunks, 1 edge)\n")
+    (corpus / "new.md").write_text("# New\n")
+    mixed = await rem("ingest", corpus)
+    assert mixed.out.startswith("9 documents in ")
+    assert mixed.out.endswith(" s: 1 stored, 1 replaced (4 chunks, 2 edges), 7 unchanged\n")
 
 
 async def test_a_bad_document_does_not_stop_the_others(rem, server, corpus: Path) -> None:
@@ -217,7 +230,7 @@ async def test_the_full_answer_has_what_the_short_one_cuts(rem, server) -> None:
 
 def test_a_locale_without_arrows_gets_question_marks(free_port: int) -> None:
     code = (
-        "import sys; from rem_runtime.client import cli; cli._print_what_is_possible();"
+        "import sys; from rem_runtime.client import commands; commands._print_what_is_possible();"
         "print('a → b'); print('ü', file=sys.stderr)"
     )
     environment = {**os.environ, "PYTHONIOENCODING": "ascii"}
@@ -233,6 +246,13 @@ def test_help_names_the_exit_codes(argv: list[str], capsys: pytest.CaptureFixtur
     for line in ("0  answered", "1  failed", "2  usage"):
         assert line in said
     assert max(map(len, said.splitlines())) <= 120
+
+
+def test_help_on_asking_shows_every_verb(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit, match="0"):
+        main(["ask", "--help"])
+    shown = re.findall(r"^  ([A-Z]+) \S+ ", capsys.readouterr().out, re.MULTILINE)
+    assert sorted(shown) == sorted(VERBS)
 
 
 async def test_a_query_outside_the_dialect_gets_a_caret(rem) -> None:
@@ -258,12 +278,22 @@ async def test_errors_say_what_to_do(rem, server, tmp_path: Path, free_port: int
     no_key = await rem("ingest", tmp_path / "empty", REM_API_KEY="")
     assert no_key.code == 2  # an empty directory is noticed before anything is sent
     odd_url = await rem("ask", "x", REM_URL="localhost:8000")
-    assert (odd_url.code, "REM_URL: " in odd_url.err) == (2, True)
+    assert (odd_url.code, odd_url.err) == (
+        2,
+        "rem: REM_URL: localhost:8000 is no URL; it begins with http:// or https://, such as http://localhost:8000\n",
+    )
+    odd_option = await rem("--url", "ftp://here", "ask", "x")
+    assert (odd_option.code, "rem: --url: ftp://here is no URL" in odd_option.err) == (2, True)
     assert "holds no file of a format that is read" in no_key.err
     missing = await rem("ingest", tmp_path / "nowhere")
     assert (missing.code, "there is no file or directory" in missing.err) == (2, True)
     blank = await rem("ask", " ")
-    assert (blank.code, "ask something" in blank.err) == (2, True)
+    assert (blank.code, blank.err) == (
+        2,
+        "rem: ask something: a few words, or a query that begins with LOOKUP, FUZZY, SEARCH, TRAVERSE or SQL\n",
+    )
+    odd_number = await rem("ask", "x", REM_TIMEOUT_SECONDS="0")
+    assert (odd_number.code, odd_number.err) == (2, "rem: REM_TIMEOUT_SECONDS: Input should be greater than 0\n")
     assert server.memory.queries == []
 
 
@@ -285,7 +315,24 @@ async def test_the_address_may_end_as_people_write_it(rem, server) -> None:
         assert (await rem("ask", "LOOKUP x", REM_URL=server.url + end)).code == 0
 
 
+@pytest.mark.parametrize("module", ["httpx", "rich/__init__", "pydantic_settings/__init__"])
+def test_an_interrupt_while_it_is_imported_leaves_no_stack(tmp_path: Path, module: str) -> None:
+    interrupting = tmp_path / f"{module}.py"
+    interrupting.parent.mkdir(exist_ok=True)
+    interrupting.write_text("import os, signal, time\nos.kill(os.getpid(), signal.SIGINT)\ntime.sleep(30)\n")
+    path = os.pathsep.join([str(tmp_path), os.environ.get("PYTHONPATH", "")])
+    ran = subprocess.run(
+        [Path(sys.executable).parent / "rem", "ask", "x"],
+        capture_output=True,
+        text=True,
+        env={**os.environ, "PYTHONPATH": path},
+        check=False,
+        timeout=60,
+    )
+    assert (ran.returncode, ran.stdout, ran.stderr) == (130, "", "rem: interrupted\n")
+
+
 def test_there_is_no_server_in_the_client() -> None:
-    code = "import rem_runtime.client.cli, sys; print({'fastapi', 'asyncpg', 'onnxruntime'} & set(sys.modules))"
+    code = "import rem_runtime.client.commands, sys; print({'fastapi', 'asyncpg', 'onnxruntime'} & set(sys.modules))"
     ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60)
     assert ran.stdout.strip() == "set()"

@@ -91,6 +91,11 @@ def test_a_cut_is_marked_within_the_width() -> None:
     [
         ("LOOKUP", "LOOKUP person/O'Brien", ['"FUZZY O\'Brien"', '"SEARCH O\'Brien"']),
         ("LOOKUP", 'LOOKUP "a, b", c', ["try rem ask 'a, b, c'"]),
+        (
+            "LOOKUP",
+            'LOOKUP "Tom ""Tiny"" O\'Brien"',
+            ["""'FUZZY "Tom ""Tiny"" O'"'"'Brien"'""", """try rem ask 'Tom "Tiny" O'"'"'Brien' for"""],
+        ),
         ("SEARCH", "SEARCH x", ["rem ingest DIR"]),
         ("SEARCH", "SEARCH x WHERE a IN (b) AND c IN (d)", ["without WHERE and IN,"]),
         ("SEARCH", 'SEARCH "the IN clause"', ["rem ingest DIR"]),
