@@ -12,10 +12,14 @@ from rich.console import Console
 from rem_runtime.client.errors import ClientError, UsageError
 from rem_runtime.client.settings import ClientSettings
 
+_LAST_PORT = 65535
+
 _DESCRIPTION = """\
-Serve the tenant that the YAML in a directory declares, without any cluster: PostgreSQL and the API in one process. It
+Serve the tenant that the YAML in a directory declares, without any cluster: one command is PostgreSQL and the API. It
 is the same YAML that a cluster is given; what means nothing on a laptop is named and left alone. What is stored stays
 in DIR/.rem/ and is there again next time.
+
+Nobody is asked for a key, and X-User-Id is believed: it is for this machine alone.
 """
 _EPILOG = """\
 examples:
@@ -36,9 +40,18 @@ def add_dev_command(commands: Any) -> None:
     )
     parser.add_argument("directory", type=Path, nargs="?", default=Path(), metavar="DIR", help="holds the YAML (.)")
     parser.add_argument("--host", default="127.0.0.1", help="address to listen on (127.0.0.1)")
-    parser.add_argument("--port", type=int, default=8000, help="port to listen on, 0 for a free one (8000)")
+    parser.add_argument("--port", type=_port, default=8000, help="port to listen on, 0 for a free one (8000)")
     parser.add_argument("--tenant", help="which RemTenant, where the directory declares several")
     parser.set_defaults(command=_dev)
+
+
+def _port(text: str) -> int:
+    """Raises what argparse turns into a line of its own."""
+    if not text.isascii() or not text.isdigit() or int(text) > _LAST_PORT:
+        raise argparse.ArgumentTypeError(
+            f"{text} is no port: write a number from 1 to {_LAST_PORT}, or 0 for a free one"
+        )
+    return int(text)
 
 
 async def _dev(arguments: argparse.Namespace, settings: ClientSettings) -> int:

@@ -1,11 +1,13 @@
-"""`rem dev DIR`: a tenant without a cluster. The same YAML, an embedded PostgreSQL, and the API, in one process.
+"""`rem dev DIR`: a tenant without a cluster. The same YAML, an embedded PostgreSQL, and the API, by one command.
 
 What is stored stays under `DIR/.rem/`. Owns what the person at the terminal sees; serving is `app`'s, as in a pod.
 """
 
 from __future__ import annotations
 
+import errno
 import logging
+import socket
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,6 +17,7 @@ from rich.console import Console
 from rem_crds.handoff import DATABASE_NAME, PATH_PREFIX, ROLE_APP, ROLE_OWNER, ROLE_SQL
 from rem_runtime.app import serve_api
 from rem_runtime.errors import ListenError
+from rem_runtime.laptop.claim import Claim
 from rem_runtime.laptop.database import Credentials, prepare_database
 from rem_runtime.laptop.declared import Declared, read_directory
 from rem_runtime.laptop.errors import LaptopError
@@ -22,6 +25,7 @@ from rem_runtime.laptop.meaning import without_meaning
 from rem_runtime.laptop.postgres import EmbeddedPostgres
 from rem_runtime.logging import configure_logging
 from rem_runtime.schema_job import run_schema_apply
+from rem_runtime.serving import listen
 from rem_runtime.settings import Settings, get_settings
 
 log = logging.getLogger(__name__)
@@ -43,11 +47,32 @@ async def run_dev(options: DevOptions, console: Console) -> None:
     """Serve the directory's tenant until SIGTERM or SIGINT; raises LaptopError, StartError or MemoryFault."""
     started = time.perf_counter()
     declared = read_directory(options.directory, tenant=options.tenant)
-    state = _state_directory(options.directory)
     settings = get_settings()
-    configure_logging(settings.log.level, file=state / "api.log")
+    state = options.directory / _STATE_DIRECTORY
+    if state.is_dir():
+        Claim(state).close()  # that this directory is served says more than that its port is taken
+    _try_address(options)
+    _make_state_directory(state)
+    with Claim(state) as claim:
+        try:
+            _show_declared(console, declared, options.directory)
+            configure_logging(settings.log.level, file=state / "api.log")
+            await _serve(options, settings, declared, claim, console, started=started)
+        except OSError as error:
+            raise _explained(error, state) from error
+    console.print("stopped; the data is kept", style="dim")
+
+
+async def _serve(
+    options: DevOptions, settings: Settings, declared: Declared, claim: Claim, console: Console, *, started: float
+) -> None:
+    state = options.directory / _STATE_DIRECTORY
     server = EmbeddedPostgres(state / "postgres", port=0)
-    _show_declared(console, declared, options.directory)
+
+    def ready(url: str) -> None:
+        claim.tell(url=url, postgres_port=server.port)
+        _show_ready(console, url, state, seconds=time.perf_counter() - started)
+
     async with server:
         credentials = await prepare_database(server, state)
         await run_schema_apply(_with_database(settings, server, credentials, declared=declared, as_owner=True))
@@ -59,25 +84,51 @@ async def run_dev(options: DevOptions, console: Console) -> None:
             }
         )
         try:
-            await serve_api(
-                served, listening=lambda url: _show_ready(console, url, state, seconds=time.perf_counter() - started)
-            )
+            await serve_api(served, listening=ready)
         except ListenError as error:
-            raise LaptopError(
-                f"{options.host}:{options.port} cannot be listened on; is another `rem dev` running? "
-                "Choose a port with --port"
-            ) from error
-    console.print("stopped; the data is kept", style="dim")
+            raise _not_listening(options, error) from error
+        finally:
+            claim.close()  # the next one may begin: it waits for this PostgreSQL by itself
 
 
-def _state_directory(directory: Path) -> Path:
-    state = directory / _STATE_DIRECTORY
+def _try_address(options: DevOptions) -> None:
+    """Before anything is made: what cannot be listened on leaves nothing behind."""
+    try:
+        listen(options.host, options.port, group="API").close()
+    except ListenError as error:
+        raise _not_listening(options, error) from error
+
+
+def _not_listening(options: DevOptions, error: ListenError) -> LaptopError:
+    cause = error.__cause__
+    number = cause.errno if isinstance(cause, OSError) else None
+    if number == errno.EADDRNOTAVAIL or isinstance(cause, socket.gaierror):
+        return LaptopError(
+            f"{options.host} is no address of this machine; --host takes one of its own: 127.0.0.1 (only from here) "
+            "or 0.0.0.0 (from everywhere)"
+        )
+    if number == errno.EACCES:
+        return LaptopError(f"port {options.port} is only for root; choose one from 1024 with --port")
+    why = "is another `rem dev` running?" if number == errno.EADDRINUSE else f"{cause}."
+    return LaptopError(f"{options.host}:{options.port} cannot be listened on; {why} Choose a port with --port")
+
+
+def _explained(error: OSError, state: Path) -> Exception:
+    """What to do about a file of ours that is not what it was; any other error stays what it is."""
+    if error.filename is None or state.absolute() not in Path(error.filename).absolute().parents:
+        return error
+    return LaptopError(
+        f"{error.filename}: {error.strerror}; `rem dev` keeps its data there: put that right, or remove {state} to "
+        "begin anew, without what is stored"
+    )
+
+
+def _make_state_directory(state: Path) -> None:
     try:
         state.mkdir(exist_ok=True)
         (state / ".gitignore").write_text("*\n")
     except OSError as error:
         raise LaptopError(f"{state} cannot be written: {error.strerror}; the data is kept there") from error
-    return state
 
 
 def _with_database(
@@ -121,6 +172,8 @@ def _show_declared(console: Console, declared: Declared, directory: Path) -> Non
         console.print("agents and dreams are checked, but not run by this version", style="dim")
     if declared.elsewhere:
         console.print(f"left out: {', '.join(declared.elsewhere)}", style="dim")
+    for line in declared.doubtful:
+        console.print(line, style="yellow", markup=False)
     if unused := without_meaning(declared.stated):
         console.print(f"no meaning on a laptop: {', '.join(unused)}", style="dim")
 

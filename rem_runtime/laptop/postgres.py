@@ -86,9 +86,20 @@ class EmbeddedPostgres:
         return self._supervisor is not None and self._supervisor.poll() is None
 
     @property
+    def password_file(self) -> Path:
+        """Where the superuser's password is kept."""
+        return self.directory / "superuser-password"
+
+    @property
     def superuser_password(self) -> str:
         """The superuser's password; there after the first start."""
-        return (self.directory / "superuser-password").read_text()
+        try:
+            return self.password_file.read_text()
+        except FileNotFoundError:
+            raise EmbeddedPostgresError(
+                f"{self.password_file} is missing, and without it nobody can enter: put it back, or remove "
+                f"{self.directory} to begin anew, without what is stored"
+            ) from None
 
     @property
     def superuser_dsn(self) -> str:
@@ -178,11 +189,16 @@ class EmbeddedPostgres:
     def _initialise(self, installation: Path) -> None:
         if (self.data_directory / "PG_VERSION").exists():
             return
+        if self.data_directory.exists():  # never ours to clear: initdb's result is moved there whole
+            raise EmbeddedPostgresError(
+                f"{self.data_directory} has lost its PG_VERSION: restore it, or remove {self.directory} to begin anew, "
+                "without what is stored"
+            )
         # What an interrupted initdb left is not usable: it works beside the final place and is renamed.
         shutil.rmtree(self.data_directory.parent, ignore_errors=True)
         parent = hand_over(self.data_directory.parent, self._account)
         password = secrets.token_urlsafe(24)
-        _write_secret(self.directory / "superuser-password", password)
+        _write_secret(self.password_file, password)
         readable = parent / "password"  # initdb runs as the server's account
         _write_secret(readable, password)
         if self._account.switch:

@@ -15,7 +15,8 @@ import asyncpg
 import pytest
 
 from rem_runtime.laptop.account import server_account, sweep_substitutes
-from rem_runtime.laptop.errors import EmbeddedPostgresError
+from rem_runtime.laptop.database import prepare_database
+from rem_runtime.laptop.errors import EmbeddedPostgresError, LaptopError
 from rem_runtime.laptop.postgres import NOT_DURABLE, EmbeddedPostgres
 
 pytestmark = pytest.mark.postgres
@@ -106,6 +107,25 @@ def test_refuses_a_directory_that_another_server_uses(
     server.start()
     with pytest.raises(EmbeddedPostgresError, match="another PostgreSQL runs in"):
         EmbeddedPostgres(tmp_path / "pg", host="127.0.0.3", port=0).start()
+
+
+async def test_data_that_are_damaged_are_never_cleared(server: EmbeddedPostgres) -> None:
+    with server:
+        pass
+    (server.data_directory / "PG_VERSION").unlink()
+    with pytest.raises(EmbeddedPostgresError, match="pgdata has lost its PG_VERSION: restore it, or remove"):
+        server.start()
+    assert (server.data_directory / "global").exists()
+    server.password_file.unlink()
+    with pytest.raises(EmbeddedPostgresError, match="superuser-password is missing"):
+        server.dsn()
+
+
+async def test_a_password_file_of_another_server_is_named(server: EmbeddedPostgres, tmp_path: Path) -> None:
+    with server:
+        server.password_file.write_text("another")
+        with pytest.raises(LaptopError, match="superuser-password is not the password that PostgreSQL was made with"):
+            await prepare_database(server, tmp_path)
 
 
 async def test_dies_with_a_killed_parent_and_starts_again_in_its_place(tmp_path: Path) -> None:
