@@ -15,6 +15,7 @@ import asyncpg
 from fastapi import FastAPI
 from starlette.middleware import Middleware
 from starlette.middleware.cors import CORSMiddleware
+from starlette.responses import RedirectResponse
 
 from rem_crds.handoff import PATH_PREFIX
 from rem_runtime import __version__
@@ -66,6 +67,8 @@ def create_app(
     app.state.uploads = files.UploadTurns()
     for part in (health, docs, query, resources, entities, moments, users, files, sessions, messages):
         app.include_router(part.router)
+    for path in ("/", "/docs"):  # where people look first; with keys, as closed as any other path
+        app.add_api_route(path, lambda: RedirectResponse(docs.PATH_DOCS), include_in_schema=False)
     register_failures(app)
     describe(app)
     return app

@@ -1,7 +1,7 @@
 """`rem-runtime`: what the pods run. Turns settings into a running process, and failures into a message and a code.
 
 Exit codes: 0 done or stopped as asked, 1 failed, 2 a setting or an argument is wrong, 3 the schema cannot be applied to
-this database (`errors.py` has the tree; `rem_crds.handoff` says which are final).
+this database (`errors.py` has the tree; `rem_crds.handoff` says which are final), 130 interrupted.
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import logging
+import math
 import sys
 from collections.abc import Callable, Coroutine, Sequence
 from pathlib import Path
@@ -25,6 +26,23 @@ log = logging.getLogger(__name__)
 
 _Command = Callable[..., Coroutine[Any, Any, None]]
 
+_INTERRUPTED = 130
+
+_WAIT = "for a database that is not there yet (POSTGRES__WAIT_SECONDS, else 3; `apply` in a pod: 300)"
+_SCHEMA_EPILOG = """\
+environment:
+  POSTGRES__HOST, POSTGRES__PORT    where the database is (127.0.0.1, 5432)
+  POSTGRES__DATABASE                its name (rem)
+  POSTGRES__USER                    its owner, rem_owner in a tenant's database
+  POSTGRES__PASSWORD                the owner's password
+  POSTGRES__SSLMODE                 libpq's words (prefer)
+  EMBEDDING__MODEL, __DIMENSIONS    whose vectors are stored (all-MiniLM-L6-v2, 384)
+
+exit codes: 0 done, 1 failed, 2 a setting or an argument is wrong, 3 the schema cannot be applied to this database
+
+docs/schema.md has the lines for a cluster and for a directory of `rem dev`.
+"""
+
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Runs one command and returns its exit code."""
@@ -38,6 +56,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     configure_logging(settings.log.level)
     try:
         asyncio.run(command(settings, **arguments))
+    except KeyboardInterrupt:
+        log.warning("interrupted")
+        return _INTERRUPTED
     except (StartError, MemoryFault) as error:
         return _failed(error, message_file=settings.termination.message_file)
     except Exception as error:
@@ -55,10 +76,7 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     commands.add_parser("api", help="serve the tenant's HTTP API").set_defaults(command=_api)
     commands.add_parser("files", help="run the file worker (idle in this version)").set_defaults(command=_files)
-    schema = commands.add_parser("schema", help="the tables of the tenant's database")
-    actions = schema.add_subparsers(required=True, metavar="ACTION")
-    actions.add_parser("plan", help="print what apply would do; writes nothing").set_defaults(command=_schema_plan)
-    actions.add_parser("apply", help="bring them to this version; twice is nothing").set_defaults(command=_schema_apply)
+    _add_schema(commands)
     load = commands.add_parser("load", help="store lines of JSON in bulk; their vectors follow from the API's replicas")
     load.add_argument("file", type=Path, metavar="FILE", help='one thing a line: {"kind": "entity", "label": …}')
     load.add_argument("--owner", default="", help="the user it belongs to; the whole tenant unless said")
@@ -75,6 +93,35 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
+def _add_schema(commands: Any) -> None:
+    schema = commands.add_parser("schema", help="the tables of the tenant's database")
+    actions = schema.add_subparsers(required=True, metavar="ACTION")
+    for name, said, command in (
+        ("plan", "print what apply would do; writes nothing", _schema_plan),
+        ("apply", "bring them to this version; twice is nothing", _schema_apply),
+    ):
+        action = actions.add_parser(
+            name,
+            help=said,
+            description=f"{said[0].upper()}{said[1:]}. As the owner of the database.",
+            epilog=_SCHEMA_EPILOG,
+            formatter_class=argparse.RawDescriptionHelpFormatter,
+        )
+        action.add_argument("--wait", type=_seconds, dest="wait_seconds", metavar="SECONDS", help=_WAIT)
+        action.set_defaults(command=command)
+
+
+def _seconds(text: str) -> float:
+    """Raises what argparse turns into a line of its own."""
+    try:
+        seconds = float(text)
+    except ValueError:
+        seconds = -1.0
+    if not 0 <= seconds < math.inf:
+        raise argparse.ArgumentTypeError(f"{text} is no time: write seconds, 0 or more")
+    return seconds
+
+
 async def _api(settings: Settings) -> None:
     from rem_runtime.app import serve_api  # noqa: PLC0415 - a worker does not pay for the web framework
 
@@ -87,16 +134,16 @@ async def _files(settings: Settings) -> None:
     await run_files_worker(settings)
 
 
-async def _schema_apply(settings: Settings) -> None:
+async def _schema_apply(settings: Settings, *, wait_seconds: float | None) -> None:
     from rem_runtime.schema_job import run_schema_apply  # noqa: PLC0415 - as above
 
-    await run_schema_apply(settings)
+    await run_schema_apply(settings, wait_seconds=wait_seconds)
 
 
-async def _schema_plan(settings: Settings) -> None:
+async def _schema_plan(settings: Settings, *, wait_seconds: float | None) -> None:
     from rem_runtime.schema_job import run_schema_plan  # noqa: PLC0415 - as above
 
-    await run_schema_plan(settings)
+    await run_schema_plan(settings, wait_seconds=wait_seconds)
 
 
 async def _rebuild(settings: Settings, *, everything: bool) -> None:

@@ -14,7 +14,7 @@ import asyncpg
 
 from rem_crds.handoff import EXTENSIONS
 from rem_runtime.errors import DatabaseUnavailableError
-from rem_runtime.settings import PostgresSettings
+from rem_runtime.settings import PostgresSettings, Settings
 
 log = logging.getLogger(__name__)
 
@@ -32,6 +32,8 @@ DATABASE_AWAY: tuple[type[Exception], ...] = (
     asyncpg.ReadOnlySQLTransactionError,
 )
 
+PERSON_WAITS_SECONDS = 3.0
+_POD_WAITS_SECONDS = 300.0
 _FIRST_PAUSE_SECONDS = 0.2
 _LONGEST_PAUSE_SECONDS = 3.0
 
@@ -67,12 +69,19 @@ def sql_connection_arguments(settings: PostgresSettings) -> dict[str, Any]:
     return arguments | {"user": settings.sql_user, "password": settings.sql_password.get_secret_value() or None}
 
 
-async def connect_for_schema(settings: PostgresSettings) -> asyncpg.Connection[Any]:
+def patience_seconds(settings: Settings) -> float:
+    """How long to wait for a database that others are making: long in a pod, whose database comes up beside it."""
+    if settings.postgres.wait_seconds is not None:
+        return settings.postgres.wait_seconds
+    return _POD_WAITS_SECONDS if settings.tenant.namespace else PERSON_WAITS_SECONDS
+
+
+async def connect_for_schema(settings: PostgresSettings, *, wait_seconds: float) -> asyncpg.Connection[Any]:
     """A connection, once the database answers and holds the roles and extensions that others make.
 
     Raises DatabaseUnavailableError after `wait_seconds`, with what it was still waiting for.
     """
-    deadline = asyncio.get_running_loop().time() + settings.wait_seconds
+    deadline = asyncio.get_running_loop().time() + wait_seconds
     pause_seconds = _FIRST_PAUSE_SECONDS
     told = ""
     while True:
@@ -81,7 +90,7 @@ async def connect_for_schema(settings: PostgresSettings) -> asyncpg.Connection[A
             return connection
         if asyncio.get_running_loop().time() + pause_seconds > deadline:
             where = f"{settings.host}:{settings.port}/{settings.database}"
-            raise DatabaseUnavailableError(f"{where} was not ready within {settings.wait_seconds:g} s: {reason}")
+            raise DatabaseUnavailableError(f"{where} was not ready within {wait_seconds:g} s: {reason}")
         if reason != told:
             log.info("waiting for the database", extra={"host": settings.host, "reason": reason})
             told = reason

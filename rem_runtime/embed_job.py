@@ -7,7 +7,7 @@ from dataclasses import asdict
 
 import asyncpg
 
-from rem_runtime.database import connect_for_schema, connection_arguments
+from rem_runtime.database import connect_for_schema, connection_arguments, patience_seconds
 from rem_runtime.embedder import open_embedder
 from rem_runtime.errors import DatabaseRefusedError, SchemaRefusedError
 from rem_runtime.memory.embedding.drain import retry_failed
@@ -24,7 +24,7 @@ async def run_embed_migrate(settings: Settings) -> None:
     arguments = connection_arguments(settings.postgres, application="rem-embed")
     arguments["command_timeout"] = None  # an index takes as long as it takes
     async with open_embedder(settings.embedding) as embedder:
-        connection = await connect_for_schema(settings.postgres)
+        connection = await connect_for_schema(settings.postgres, wait_seconds=patience_seconds(settings))
         try:
             async with await open_pool(min_size=0, max_size=4, **arguments) as pool:
                 report = await switch_model(connection, pool, embedder)

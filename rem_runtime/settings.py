@@ -71,8 +71,8 @@ class PostgresSettings(_Group):
     """How long one connection attempt may take."""
     command_timeout_seconds: float = Field(default=30.0, gt=0)
     """How long one statement may take before the client gives up."""
-    wait_seconds: float = Field(default=300.0, ge=0)
-    """How long `schema apply` waits for the database and its roles to appear before it fails."""
+    wait_seconds: float | None = Field(default=None, ge=0)
+    """How long `schema` waits for the database and its roles to appear; unset, see `schema_job`."""
 
 
 class ApiSettings(_Group):

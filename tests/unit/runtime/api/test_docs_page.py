@@ -27,6 +27,15 @@ async def test_the_page_is_open_and_whole(connect, app) -> None:
         assert (await client.get("/api/v1/openapi.json")).status_code == 200
 
 
+@pytest.mark.parametrize("path", ["/", "/docs"])
+async def test_where_people_look_first_leads_to_it(connect, app, open_app, path: str) -> None:
+    async with connect(open_app) as client:
+        response = await client.get(path)
+    assert (response.status_code, response.headers["location"]) == (307, "/api/v1/docs")
+    async with connect(app) as client:
+        assert (await client.get(path)).status_code == 401
+
+
 def test_it_asks_nobody_else() -> None:
     assert not re.findall(
         r"https?:|//[a-z]|@import|url\(|src=|<link(?! rel=\"icon\" href=\"data:)", PAGE.replace("// ", "")

@@ -16,10 +16,13 @@ from pathlib import Path
 
 import pytest
 
+from rem_runtime.memory.schema import SCHEMA_VERSION
+
 pytestmark = pytest.mark.postgres
 
 REM = Path(sys.executable).parent / "rem"
-EXAMPLE = Path(__file__).parents[4] / "examples" / "acme"
+ROOT = Path(__file__).parents[4]
+EXAMPLE = ROOT / "examples" / "acme"
 WIDE = {**os.environ, "COLUMNS": "300"}
 MOST_SECONDS = 60  # on a busy machine; on a quiet one it is one
 
@@ -116,6 +119,20 @@ def test_a_directory_is_served_once_and_the_second_one_hears_by_whom_at_once(dir
         assert told["url"] == url
         socket.create_connection(("127.0.0.1", told["postgres_port"])).close()
     assert (directory / ".rem" / "dev.json").read_text() == ""
+
+
+def test_what_docs_schema_md_says_of_a_served_directory(directory: Path) -> None:
+    with running(directory):
+        state = directory / ".rem"
+        variables = {
+            "POSTGRES__PORT": str(json.loads((state / "dev.json").read_text())["postgres_port"]),
+            "POSTGRES__USER": "rem_owner",
+            "POSTGRES__PASSWORD": json.loads((state / "credentials.json").read_text())["owner"],
+        }
+        plan = [REM.with_name("rem-runtime"), "schema", "plan"]
+        said = subprocess.run(plan, capture_output=True, text=True, check=True, timeout=60, env=WIDE | variables)
+        assert said.stdout == f"schema version {SCHEMA_VERSION} -> {SCHEMA_VERSION}\nnothing to do\n"
+        assert f"$ rem-runtime schema plan\n{said.stdout}" in (ROOT / "docs" / "schema.md").read_text()
 
 
 def test_a_killed_one_leaves_nothing_that_keeps_the_next_one_out(directory: Path) -> None:
