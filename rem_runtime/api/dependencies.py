@@ -22,14 +22,15 @@ async def _memory(request: Request) -> Memory:
 
 
 class Allowed:
-    """A dependency: the caller, if the key has the scope. Each route names exactly one; a test looks."""
+    """A dependency: the caller, if the key has all of the scopes. Each route has exactly one such; a test looks."""
 
-    def __init__(self, scope: Scope) -> None:
-        self.scope = scope
+    def __init__(self, *scopes: Scope) -> None:
+        self.scopes = scopes
 
     async def __call__(self, request: Request) -> Caller:
         caller: Caller = request.state.identified.caller
-        require_scope(caller, self.scope)
+        for scope in self.scopes:
+            require_scope(caller, scope)
         return caller
 
 
@@ -41,4 +42,6 @@ async def _statistics(request: Request) -> StatisticsRefresher:
 MemoryOf = Annotated[Memory, Depends(_memory)]
 Reader = Annotated[Caller, Depends(Allowed("read"))]
 Writer = Annotated[Caller, Depends(Allowed("write"))]
+# What is changed is answered whole, with all that was not sent.
+Changer = Annotated[Caller, Depends(Allowed("read", "write"))]
 Refresher = Annotated[StatisticsRefresher, Depends(_statistics)]

@@ -17,7 +17,7 @@ from rem_runtime.api.answering import (
     answered_version,
     shown,
 )
-from rem_runtime.api.dependencies import MemoryOf, Reader, Refresher, Writer
+from rem_runtime.api.dependencies import Changer, MemoryOf, Reader, Refresher, Writer
 from rem_runtime.api.entities.schemas import DELETED, ENTITY, EXAMPLES, PATCHES, EntityQuery
 from rem_runtime.api.listing import Purge, page_example
 from rem_runtime.api.problems import documented
@@ -86,7 +86,7 @@ async def patch_entity(
     entity_id: UUID,
     body: Annotated[EntityPatch, Body(media_type=MERGE_PATCH, openapi_examples=PATCHES)],
     memory: MemoryOf,
-    caller: Writer,
+    caller: Changer,
     refresher: Refresher,
     if_match: IfMatch,
 ) -> Response:

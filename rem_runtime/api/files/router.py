@@ -17,7 +17,7 @@ from rem_runtime.api.answering import (
     answered_version,
     shown,
 )
-from rem_runtime.api.dependencies import MemoryOf, Reader, Refresher, Writer
+from rem_runtime.api.dependencies import Changer, MemoryOf, Reader, Refresher, Writer
 from rem_runtime.api.files.schemas import DELETED, FILE, PATCHES, STORED, UPLOADS, FileQuery
 from rem_runtime.api.files.turns import UploadTurns
 from rem_runtime.api.files.upload import Sent
@@ -100,7 +100,7 @@ async def patch_file(
     file_id: UUID,
     body: Annotated[FilePatch, Body(media_type=MERGE_PATCH, openapi_examples=PATCHES)],
     memory: MemoryOf,
-    caller: Writer,
+    caller: Changer,
     if_match: IfMatch,
 ) -> Response:
     """A JSON merge patch of its tags and metadata. The document's label is changed at the document."""

@@ -17,7 +17,7 @@ from rem_runtime.api.answering import (
     answered_version,
     shown,
 )
-from rem_runtime.api.dependencies import MemoryOf, Reader, Refresher, Writer
+from rem_runtime.api.dependencies import Changer, MemoryOf, Reader, Refresher, Writer
 from rem_runtime.api.listing import Purge, page_example
 from rem_runtime.api.moments.schemas import DELETED, EXAMPLES, MOMENT, PATCHES, MomentQuery
 from rem_runtime.api.problems import documented
@@ -85,7 +85,7 @@ async def patch_moment(
     moment_id: UUID,
     body: Annotated[MomentPatch, Body(media_type=MERGE_PATCH, openapi_examples=PATCHES)],
     memory: MemoryOf,
-    caller: Writer,
+    caller: Changer,
     refresher: Refresher,
     if_match: IfMatch,
 ) -> Response:

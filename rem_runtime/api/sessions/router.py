@@ -17,7 +17,7 @@ from rem_runtime.api.answering import (
     answered_version,
     shown,
 )
-from rem_runtime.api.dependencies import MemoryOf, Reader, Refresher, Writer
+from rem_runtime.api.dependencies import Changer, MemoryOf, Reader, Refresher, Writer
 from rem_runtime.api.listing import Purge, page_example
 from rem_runtime.api.messages.schemas import MESSAGE
 from rem_runtime.api.problems import documented
@@ -91,7 +91,7 @@ async def patch_session(
     session_id: UUID,
     body: Annotated[SessionPatch, Body(media_type=MERGE_PATCH, openapi_examples=PATCHES)],
     memory: MemoryOf,
-    caller: Writer,
+    caller: Changer,
     if_match: IfMatch,
 ) -> Response:
     """A JSON merge patch: what is absent stays, null takes away."""

@@ -18,7 +18,7 @@ from rem_runtime.api.answering import (
     answered_version,
     shown,
 )
-from rem_runtime.api.dependencies import MemoryOf, Reader, Refresher, Writer
+from rem_runtime.api.dependencies import Changer, MemoryOf, Reader, Refresher, Writer
 from rem_runtime.api.listing import NodeQuery, Purge, page_example
 from rem_runtime.api.problems import documented
 from rem_runtime.api.users.schemas import EXAMPLES, FORGOTTEN, PATCHES, USER
@@ -89,7 +89,7 @@ async def patch_user(
     user: UUID,
     body: Annotated[UserPatch, Body(media_type=MERGE_PATCH, openapi_examples=PATCHES)],
     memory: MemoryOf,
-    caller: Writer,
+    caller: Changer,
     refresher: Refresher,
     if_match: IfMatch,
 ) -> Response:
