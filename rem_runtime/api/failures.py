@@ -68,6 +68,7 @@ def register_failures(app: FastAPI) -> None:
         handle(kind, _database_away)
     handle(asyncpg.DataError, _unfit)
     handle(UnicodeEncodeError, _unfit)
+    handle(asyncpg.ProgramLimitExceededError, _too_long)
 
 
 def _database_away(error: Exception) -> ProblemError:
@@ -90,6 +91,12 @@ def _unfit(error: Exception) -> ProblemError:
     return ProblemError(
         422, "invalid-input", "a value cannot be stored: U+0000, half a surrogate pair, or a number out of range"
     )
+
+
+def _too_long(error: Exception) -> ProblemError:
+    """A value that an index cannot hold; what has a bound of its own is refused before."""
+    log.warning("value does not fit an index", extra={"error": type(error).__name__})
+    return ProblemError(422, "invalid-input", "a value is too long to be found by it: shorten the uri, or the name")
 
 
 # DialectError and SchemaError say more than a status; any other fault of the memory is one of ours.

@@ -9,9 +9,9 @@ from typing import Annotated, Any
 from fastapi import Depends, Query
 from pydantic import BaseModel, ConfigDict, Field
 
+from rem_runtime.memory.models.times import UtcTime
 from rem_runtime.memory.pages import MAX_PAGE
 from rem_runtime.memory.records import Wanted
-from rem_runtime.memory.records.inputs import UtcTime
 
 Label = Annotated[str, Field(min_length=1, max_length=300)]
 Uri = Annotated[str, Field(min_length=1, max_length=1024)]

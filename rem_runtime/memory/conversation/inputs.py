@@ -4,11 +4,9 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import Field, model_validator
+from pydantic import Field
 
-from rem_runtime.memory.models import ToolCall
-from rem_runtime.memory.models.json import JsonObject
-from rem_runtime.memory.records.inputs import Input, Tags
+from rem_runtime.memory.models.inputs import Input, SmallObject, Tags, ToolCalls
 from rem_runtime.memory.records.patches import Patch
 
 MAX_APPENDED = 100
@@ -17,7 +15,6 @@ Mode = Literal["normal", "evaluation", "clone"]
 Role = Literal["system", "user", "assistant", "tool"]
 Name = Annotated[str, Field(max_length=300)]
 Content = Annotated[str, Field(max_length=100_000)]
-ToolCalls = Annotated[tuple[ToolCall, ...], Field(max_length=100)]
 
 
 class SessionInput(Input):
@@ -28,7 +25,7 @@ class SessionInput(Input):
     agent: Name | None = None
     """The agent that it is held with."""
     tags: Tags = ()
-    metadata: JsonObject = Field(default_factory=dict)
+    metadata: SmallObject = Field(default_factory=dict)
     owner: str | None = None
     """Whose it is; null is the caller, '' the whole tenant."""
 
@@ -50,14 +47,13 @@ class MessageInput(Input):
     tool_calls: ToolCalls = ()
     trace_id: Name | None = None
     tags: Tags = ()
-    metadata: JsonObject = Field(default_factory=dict)
+    metadata: SmallObject = Field(default_factory=dict)
     """`speaker` names who said it, where the role does not."""
 
-    @model_validator(mode="after")
-    def _says_or_calls(self) -> MessageInput:
+    def require_consistent(self) -> None:
+        """It says something, or calls a tool."""
         if not self.content and not self.tool_calls:
             raise ValueError("a message has content, or tool calls")
-        return self
 
 
 class MessagePatch(Patch):

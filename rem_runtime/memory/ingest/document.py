@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
-from rem_runtime.memory.models.json import JsonObject
+from rem_runtime.memory.models.inputs import Input, SmallObject, Uri
 from rem_runtime.memory.models.times import UtcTime
 
 
-class Document(BaseModel):
+class Document(Input):
     """Something to remember whole. (owner, uri) is its identity; the same uri again replaces it."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
-
-    uri: str = Field(min_length=1, max_length=1024)
-    """Where it comes from: a path or a URL."""
+    uri: Uri
+    """Where it comes from: a path or a URL, at most 1,024 characters and 1,500 bytes."""
     content: str = Field(min_length=1)
     media_type: str = "text/markdown"
     """What the content is: text/markdown, text/plain, text/html, text/csv, application/json, application/yaml,
@@ -23,4 +21,4 @@ class Document(BaseModel):
     """Who it belongs to; null is the caller, '' the whole tenant."""
     timestamp: UtcTime | None = None
     """When it was written, if the sender knows better than its front matter."""
-    metadata: JsonObject = Field(default_factory=dict)
+    metadata: SmallObject = Field(default_factory=dict)

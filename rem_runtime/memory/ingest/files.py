@@ -34,6 +34,7 @@ from rem_runtime.memory.ingest.readers import READERS_VERSION, formats
 from rem_runtime.memory.ingest.readers.process import ReaderPool
 from rem_runtime.memory.ingest.write import Place
 from rem_runtime.memory.keys import fuzzy_text, normalise_key
+from rem_runtime.memory.models.inputs import MAX_URI_BYTES
 from rem_runtime.memory.schema.apply import CHUNKER_VERSION
 from rem_runtime.memory.statements import load_statements
 
@@ -149,8 +150,9 @@ class _Upload:
     @classmethod
     def of(cls, file: FileInput, place: Place) -> _Upload:
         uri = clean_text(file.uri)
-        if not uri.strip() or len(uri) > _MAX_URI:
-            raise InvalidInput(f"a file needs a uri of 1 to {_MAX_URI} characters, under which it is kept")
+        if not uri.strip() or len(uri) > _MAX_URI or len(uri.encode()) > MAX_URI_BYTES:
+            bounds = f"1 to {_MAX_URI} characters, at most {MAX_URI_BYTES} bytes"
+            raise InvalidInput(f"a file needs a uri of {bounds}, under which it is kept")
         given = [READERS_VERSION, file.media_type, str(file.timestamp), clean_json(dict(file.metadata))]
         said = json.dumps(given, ensure_ascii=False, sort_keys=True, default=str).encode()
         content_hash = hashlib.sha256(hashlib.sha256(file.data).digest() + said).digest()

@@ -41,14 +41,14 @@ async def ingest_prepared(
             async with pool.acquire() as conn, conn.transaction():
                 await beside(conn)
         written = Written(stored["id"], created=False, unchanged=True)
-        chunks, edges = stored["chunks"], stored["edges"]
+        label, chunks, edges = stored["label"], stored["chunks"], stored["edges"]
     else:
         written = await _store(pool, embedder, prepared, place, beside)
-        chunks, edges = len(prepared.chunks), len(prepared.edges)
+        label, chunks, edges = prepared.label, len(prepared.chunks), len(prepared.edges)
     return IngestResult(
         id=written.id,
         uri=prepared.data["uri"],
-        label=prepared.label,
+        label=label,
         owner=place.owner,
         chunks=chunks,
         edges=edges,
@@ -59,7 +59,8 @@ async def ingest_prepared(
 
 async def put_entity(pool: asyncpg.Pool, embedder: Embedder, entity: EntityInput, place: Place) -> tuple[Written, int]:
     """Store an entity; with it, how many chunks were written. Raises InvalidInput."""
-    prepared = prepare_entity(entity, window=_window(embedder), rules=CHUNKER_VERSION)
+    # A long description takes a second: in a thread, as documents.
+    prepared = await asyncio.to_thread(prepare_entity, entity, window=_window(embedder), rules=CHUNKER_VERSION)
     written = await _store(pool, embedder, prepared, place)
     return written, 0 if written.unchanged else len(prepared.chunks)
 

@@ -138,7 +138,7 @@ class Ingesting:
             row = stored.get(item.uri)
             if row is not None and row["content_hash"] == item.prepared.content_hash:
                 written = Written(row["id"], created=False, unchanged=True)
-                self._done(item, group.place, written, counts=(row["chunks"], row["edges"]))
+                self._done(item, group.place, written, stored=row)
             else:
                 left.append(item)
         group.items = left
@@ -186,12 +186,16 @@ class Ingesting:
             else:
                 self._done(item, group.place, written)
 
-    def _done(self, item: _Item, place: Place, written: Written, *, counts: tuple[int, int] | None = None) -> None:
-        chunks, edges = counts or (len(item.prepared.chunks), len(item.prepared.edges))
+    def _done(self, item: _Item, place: Place, written: Written, *, stored: asyncpg.Record | None = None) -> None:
+        """`stored` is what was there already: it may have got another label or other edges since."""
+        prepared = item.prepared
+        label, chunks, edges = prepared.label, len(prepared.chunks), len(prepared.edges)
+        if stored is not None:
+            label, chunks, edges = stored["label"], stored["chunks"], stored["edges"]
         self._outcomes[item.index] = IngestResult(
             id=written.id,
             uri=item.uri,
-            label=item.prepared.label,
+            label=label,
             owner=place.owner,
             chunks=chunks,
             edges=edges,

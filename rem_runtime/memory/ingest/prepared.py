@@ -155,8 +155,11 @@ def _cleaned(entity: EntityInput) -> tuple[EntityInput, str]:
         content = "\\u"
     if not _UNCLEAN.search(content):
         return entity, content
-    entity = EntityInput.model_validate(clean_json(entity.model_dump(exclude={"owner"})))
-    return entity, entity.model_dump_json(exclude={"owner"})
+    # Its bounds were those of what was sent: what stands in for a character may be longer.
+    clean = clean_json(entity.model_dump(exclude={"owner"}))
+    edges = tuple(InlineEdge.model_validate(edge) for edge in clean.pop("graph_edges"))
+    entity = entity.model_copy(update={**clean, "graph_edges": edges})
+    return entity, entity.model_dump_json(exclude={"owner"}, warnings=False)
 
 
 def _document_edges(front: FrontMatter, structure: Structure, uri: str) -> tuple[InlineEdge, ...]:

@@ -10,12 +10,14 @@ from typing import Any
 from rem_runtime.memory.ingest import EntityInput
 from rem_runtime.memory.ingest.chunks import Window
 from rem_runtime.memory.ingest.clean import clean_json
-from rem_runtime.memory.ingest.prepared import Prepared, names_of_uri, prepare_entity
+from rem_runtime.memory.ingest.prepared import Prepared, prepare_entity
 from rem_runtime.memory.models import File, Node, Resource, User
-from rem_runtime.memory.records.fields import ELSEWHERE, fields_of, validated
-from rem_runtime.memory.records.inputs import Input, MomentInput, UserInput
-from rem_runtime.memory.records.patches import Patch, merged
+from rem_runtime.memory.models.inputs import Input
+from rem_runtime.memory.records.fields import ELSEWHERE, changed_of, fields_of, patched
+from rem_runtime.memory.records.inputs import MomentInput, UserInput
+from rem_runtime.memory.records.patches import Patch
 from rem_runtime.memory.records.prepare import (
+    FileFields,
     ResourceFields,
     key_or_nothing,
     prepare_moment,
@@ -57,7 +59,7 @@ class FileChange:
 
 
 _Prepare = Callable[..., Prepared]
-_KINDS: dict[str, tuple[type[Input] | type[EntityInput], _Prepare]] = {
+_KINDS: dict[str, tuple[type[Input], _Prepare]] = {
     "resource": (ResourceFields, prepare_resource),
     "entity": (EntityInput, prepare_entity),
     "moment": (MomentInput, prepare_moment),
@@ -75,12 +77,12 @@ def plan_change(stored: Stored, patch: Patch, *, window: Window) -> Change | Non
     node, given = stored.node, patch.given()
     fields, prepare = _KINDS[node.kind]
     before = fields_of(node, fields)
-    after = validated(fields, merged(before, given))
-    changed = {name for name, value in before.items() if getattr(after, name) != value}
+    after = patched(fields, before, given)
+    changed = changed_of(before, after)
     if not changed and ELSEWHERE.isdisjoint(given):
         return None
     if isinstance(node, Resource):
-        prepare = partial(prepare, text=stored.text, media_type=node.media_type or "")
+        prepare = partial(prepare, uri=node.uri, text=stored.text, media_type=node.media_type or "")
     prepared = prepare(after, window=window, rules=CHUNKER_VERSION)
     if "aliases" not in given:
         prepared = replace(prepared, names=_names_kept(stored, prepared))
@@ -92,20 +94,18 @@ def plan_change(stored: Stored, patch: Patch, *, window: Window) -> Change | Non
 
 
 def _names_kept(stored: Stored, prepared: Prepared) -> tuple[str, ...]:
-    """The old names but the label's and the address's, which are as they were or have gone; and what came anew.
-
-    A document is called after its uri, whatever its label was.
-    """
+    """The old names but the label's and the address's, which are as they were or have gone; and what came anew."""
     node = stored.node
     gone = {node.key, prepared.key}
     if isinstance(node, User) and node.email:
         gone.add(key_or_nothing(node.email))
-    lasting = map(key_or_nothing, names_of_uri(node.uri)) if isinstance(node, Resource) else ()
-    return tuple(sorted((stored.names - gone | set(prepared.names) | set(lasting)) - {prepared.key, ""}))
+    return tuple(sorted((stored.names - gone | set(prepared.names)) - {prepared.key, ""}))
 
 
 def plan_file_change(file: File, patch: Patch) -> FileChange | None:
     """The same for a file."""
-    before = {"tags": file.tags, "metadata": file.metadata}
-    after = {"tags": (), "metadata": {}, **merged(before, patch.given())}
-    return None if after == before else FileChange(clean_json(after["metadata"]), tuple(clean_json(after["tags"])))
+    before = fields_of(file, FileFields)
+    after = patched(FileFields, before, patch.given())
+    if not changed_of(before, after):
+        return None
+    return FileChange(clean_json(after.metadata), tuple(clean_json(after.tags)))

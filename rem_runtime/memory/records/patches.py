@@ -9,16 +9,26 @@ from typing import Any
 
 from pydantic import Field
 
-from rem_runtime.memory.models import Person
-from rem_runtime.memory.models.json import JsonObject
-from rem_runtime.memory.records.inputs import Edges, Input, Label, Names, References, Tags, Text, UtcTime
+from rem_runtime.memory.models.inputs import (
+    Edges,
+    Input,
+    Label,
+    Names,
+    Persons,
+    References,
+    SmallObject,
+    Tags,
+    Text,
+    TypeName,
+)
+from rem_runtime.memory.models.times import UtcTime
 
 
 class Patch(Input):
     """The base of every change."""
 
     tags: Tags | None = None
-    metadata: JsonObject | None = None
+    metadata: SmallObject | None = None
     """Merged: a member that is null goes, the others stay."""
 
     def given(self) -> dict[str, Any]:
@@ -47,9 +57,9 @@ class ResourcePatch(NamedPatch):
 class EntityPatch(NamedPatch):
     """A change of an entity."""
 
-    type: str | None = Field(default=None, max_length=100)
+    type: TypeName | None = None
     description: Text | None = None
-    properties: JsonObject | None = None
+    properties: SmallObject | None = None
     """Merged: a member that is null goes, the others stay."""
 
 
@@ -58,9 +68,9 @@ class MomentPatch(NamedPatch):
 
     starts_at: UtcTime | None = None
     ends_at: UtcTime | None = None
-    type: str | None = Field(default=None, max_length=100)
+    type: TypeName | None = None
     summary: Text | None = None
-    present_persons: tuple[Person, ...] | None = Field(default=None, max_length=1000)
+    present_persons: Persons | None = None
     speakers: References | None = None
     emotion_tags: Tags | None = None
     topic_tags: Tags | None = None
@@ -77,7 +87,7 @@ class UserPatch(NamedPatch):
 
 
 class FilePatch(Patch):
-    """A change of what was sent with a file; all else says what became of it."""
+    """A change of a file's own tags and metadata; all else says what became of it."""
 
 
 def merged(target: Any, patch: Any) -> Any:

@@ -50,8 +50,17 @@ class Records:
 
     async def get_document(self, resource_id: UUID, caller: Caller) -> StoredDocument:
         """One document with its text; raises NotFound."""
-        node = await self.get(Resource, resource_id, caller)
-        return StoredDocument(**dict(node), content=await self._text_of(resource_id, caller.user))
+
+        async def read() -> tuple[Node | None, str | None]:
+            # In one state: a document that is replaced or deleted meanwhile is shown as it was, whole.
+            async with snapshot(self._shelf.pool) as conn:
+                nodes = await fetch_nodes(conn, caller.user, [resource_id])
+                return nodes.get(resource_id), await conn.fetchval(SQL["text_of_node"], caller.user, resource_id)
+
+        node, text = await twice(read)
+        if not isinstance(node, Resource):
+            raise not_found(Resource, resource_id)
+        return StoredDocument(**dict(node), content=text or "")
 
     async def page(self, model: type[Kind], caller: Caller, wanted: Wanted) -> Page[Kind]:
         """A page, newest first; raises InvalidInput for a cursor that was not handed out."""

@@ -1,6 +1,6 @@
 -- name: stored_hash
 -- Why: the same content again is answered without cutting or embedding it.
-select n.id, n.content_hash,
+select n.id, n.label, n.content_hash,
     (select count(*) from chunk c where c.node_id = n.id and c.owner = $1) as chunks,
     (select count(*) from edge e where e.src = n.id and e.owner = $1 and e.closed_at is null) as edges
 from node n
@@ -40,7 +40,7 @@ where m.key = $2 and m.owner = $1 and m.kind = 'moment' and n.starts_at is not d
 
 -- name: find_resources
 -- Why: as find_resource, of several at once.
-select id, data ->> 'uri' as uri, content_hash,
+select id, data ->> 'uri' as uri, label, content_hash,
     (select count(*) from chunk c where c.node_id = node.id and c.owner = $1) as chunks,
     (select count(*) from edge e where e.src = node.id and e.owner = $1 and e.closed_at is null) as edges
 from node

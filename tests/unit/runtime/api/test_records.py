@@ -9,6 +9,11 @@ from typing import Any
 
 import httpx
 import pytest
+from fastapi import FastAPI
+
+from rem_runtime.memory.caller import Caller
+from rem_runtime.memory.ingest import Document
+from rem_runtime.memory.records import records
 
 pytestmark = pytest.mark.postgres
 
@@ -501,3 +506,107 @@ async def test_forgetting_a_user(as_user: AsUser) -> None:
         assert len(await listed(bea, f"/api/v1/{kind.path}")) == (2 if kind.path in {"sessions", "resources"} else 1)
     again = await admin.delete(path, params={"purge": "true"})
     assert (again.status_code, again.json()["purged"], again.json()["sessions"]) == (200, True, 0)
+
+
+async def _found(client: httpx.AsyncClient, name: str) -> list[str]:
+    answer = await client.post("/api/v1/query", json={"query": f'LOOKUP "{name}"'})
+    return [hit["label"] for hit in answer.json()["results"] if hit["kind"]]
+
+
+async def test_a_document_is_always_called_after_its_uri(as_user: AsUser) -> None:
+    client = as_user("ann")
+    stored = await client.post("/api/v1/resources", json={"uri": "notes/mercury.md", "content": "# Launch\n\nIn May."})
+    path = f"/api/v1/resources/{stored.json()['id']}"
+    await client.post("/api/v1/resources", json={"uri": "notes/plan.md", "content": "# Plan\n\n[it](mercury.md)"})
+    for patch in ({"aliases": ["MM"]}, {"aliases": []}, {"label": "mercury", "aliases": ["LL"]}, {"label": "Launch"}):
+        assert (await client.patch(path, json=patch, headers=MERGE)).status_code == 200
+        label = patch.get("label", "Launch")
+        for name in ("notes/mercury.md", "notes/mercury", "mercury"):
+            assert await _found(client, name) == [label], (patch, name)
+        way = await client.post("/api/v1/query", json={"query": 'TRAVERSE "Plan" OUT'})
+        assert label in [hit["label"] for hit in way.json()["results"] if hit["kind"]]
+    assert await _found(client, "LL") == ["Launch"]
+    assert await _found(client, "MM") == []
+
+
+@pytest.mark.parametrize(
+    "front",
+    [
+        "tags: [" + ", ".join(f"t{n}" for n in range(150)) + "]",
+        "tags: [" + "x" * 250 + "]",
+        "related: [" + ", ".join(f"r{n}" for n in range(1_500)) + "]",
+        "tags: [" + "x" * 250 + "]\nodd: \ufffd",
+    ],
+    ids=["many tags", "a long tag", "many labels", "a long tag and a replaced character"],
+)
+async def test_a_patch_is_about_what_it_says(as_user: AsUser, front: str) -> None:
+    """Front matter may hold more than a field that is sent."""
+    client = as_user("ann")
+    stored = await client.post("/api/v1/resources", json={"uri": "n.md", "content": f"---\n{front}\n---\n\nHello."})
+    assert stored.status_code == 201
+    path = f"/api/v1/resources/{stored.json()['id']}"
+    before = (await client.get(path)).json()
+    answer = await client.patch(path, json={"label": "New", "metadata": {"a": 1}}, headers=MERGE)
+    assert answer.status_code == 200, answer.text
+    after = (await client.get(path)).json()
+    assert after["label"] == "New"
+    assert after["metadata"]["a"] == 1
+    for kept in ("tags", "related_entities", "content"):
+        assert after[kept] == before[kept]
+    refused = await client.patch(path, json={"tags": ["x"] * 101}, headers=MERGE)
+    assert refused.status_code == 422
+    assert (await client.patch(path, json={"tags": None}, headers=MERGE)).json()["tags"] == []
+
+
+async def test_a_patch_of_one_field_is_checked_against_the_others(as_user: AsUser) -> None:
+    client = as_user("ann")
+    moment = {"label": "M", "starts_at": "2026-05-04T09:00:00Z", "ends_at": "2026-05-04T10:00:00Z"}
+    stored = await client.post("/api/v1/moments", json={**moment, "present_persons": [{"name": "Ann"}]})
+    path = stored.headers["location"]
+    answer = await client.patch(path, json={"starts_at": "2026-05-04T11:00:00Z"}, headers=MERGE)
+    assert answer.status_code == 422
+    assert "ends_at is before starts_at" in answer.json()["detail"]
+    answer = await client.patch(path, json={"present_persons": [{"name": "Ann"}]}, headers=MERGE)
+    assert answer.headers["etag"] == '"1"'  # the same: nothing was written
+
+
+async def test_what_is_unchanged_is_shown_under_its_label(as_user: AsUser, memory: Any) -> None:
+    client = as_user("ann")
+    note = {"uri": "n.md", "content": "# One\n\nHello."}
+    stored = await client.post("/api/v1/resources", json=note)
+    await client.patch(stored.headers["location"], json={"label": "Two"}, headers=MERGE)
+    again = (await client.post("/api/v1/resources", json=note)).json()
+    assert (again["label"], again["unchanged"]) == ("Two", True)
+    outcomes = await memory.ingest_many([Document(**note)], Caller("ann"))
+    assert [(one.label, one.unchanged) for one in outcomes] == [("Two", True)]
+
+
+async def test_a_document_and_its_text_are_of_one_version(as_user: AsUser, monkeypatch: pytest.MonkeyPatch) -> None:
+    client = as_user("ann")
+    note = {"uri": "n.md", "content": "# V1\n\nFirst."}
+    path = (await client.post("/api/v1/resources", json=note)).headers["location"]
+    fetch = records.fetch_nodes
+
+    async def slowly(*arguments: Any) -> Any:
+        nodes = await fetch(*arguments)
+        monkeypatch.setattr(records, "fetch_nodes", fetch)
+        replaced = await client.post("/api/v1/resources", json={**note, "content": "# V2\n\nSecond."})
+        assert replaced.status_code == 200
+        return nodes
+
+    monkeypatch.setattr(records, "fetch_nodes", slowly)
+    torn = await client.get(path)
+    assert (torn.headers["etag"], torn.json()["content"]) == ('"1"', "# V1\n\nFirst.")
+    assert (await client.get(path)).json()["content"] == "# V2\n\nSecond."
+
+
+@every_kind
+async def test_who_may_not_read_does_not_read_by_changing(
+    as_user: AsUser, served: FastAPI, connect: Callable[..., httpx.AsyncClient], kind: Kind
+) -> None:
+    path = await created(as_user("bob"), kind)
+    async with connect(served, "writer") as writer:
+        answer = await writer.patch(path, json={}, headers=MERGE)
+    assert (answer.status_code, answer.json()["type"]) == (403, "urn:rem:problem:missing-scope")
+    assert answer.json()["scope"] == "read"
+    assert (await as_user("bob").patch(path, json={}, headers=MERGE)).status_code == 200
