@@ -10,6 +10,7 @@ from typing import Annotated, Any
 from fastapi import Depends, Header
 from pydantic import BaseModel
 from pydantic_core import to_json
+from starlette.requests import Request
 from starlette.responses import Response
 
 from rem_runtime.api.problems import ProblemError
@@ -68,28 +69,47 @@ def parse_tags(header: str, *, name: str, weak: bool) -> Tags:
     return frozenset(tags) - {ANY_REVISION}
 
 
+def _lines(request: Request, name: str) -> str | None:
+    """All lines of a header, as one list."""
+    lines = request.headers.getlist(name)
+    return ", ".join(lines) if lines else None
+
+
 async def _if_match(
-    if_match: Annotated[
+    request: Request,
+    _if_match: Annotated[
         str | None,
-        Header(
-            alias="If-Match", description="Change only this version: the `ETag` of what was read.", examples=['"3"']
-        ),
+        Header(alias="If-Match", description="Only this version: the `ETag` of what was read.", examples=['"3"']),
     ] = None,
 ) -> Tags | None:
-    return None if if_match is None else parse_tags(if_match, name="If-Match", weak=False)
+    if "If-None-Match" in request.headers:
+        raise ProblemError(400, "invalid-header", "what is there already is changed under If-Match, not If-None-Match")
+    tags = _lines(request, "If-Match")
+    return None if tags is None else parse_tags(tags, name="If-Match", weak=False)
 
 
 async def _if_none_match(
-    if_none_match: Annotated[
+    request: Request,
+    _if_none_match: Annotated[
         str | None,
         Header(alias="If-None-Match", description="Answer 304 if this is still the version.", examples=['"2"']),
     ] = None,
 ) -> Tags | None:
-    return None if if_none_match is None else parse_tags(if_none_match, name="If-None-Match", weak=True)
+    tags = _lines(request, "If-None-Match")
+    return None if tags is None else parse_tags(tags, name="If-None-Match", weak=True)
+
+
+async def _no_version(request: Request) -> None:
+    """POST replaces whatever has the name: whoever names a version must not believe that it counted."""
+    if "If-Match" in request.headers or "If-None-Match" in request.headers:
+        raise ProblemError(
+            400, "invalid-header", "POST takes no If-Match and no If-None-Match; PATCH of the id changes one version"
+        )
 
 
 IfMatch = Annotated[Tags | None, Depends(_if_match)]
 IfNoneMatch = Annotated[Tags | None, Depends(_if_none_match)]
+NoVersion = Depends(_no_version)
 
 NOT_MODIFIED: dict[int | str, dict[str, Any]] = {304: {"description": "The version in If-None-Match is still the one."}}
 

@@ -6,7 +6,7 @@ slices with methods of their own.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from functools import partial
 from pathlib import Path
 from uuid import UUID
@@ -145,9 +145,20 @@ class Memory:
         """Append to a session, in this order; raises NotFound, NotPermitted, InvalidInput."""
         return await self.conversations.append(session_id, messages, caller)
 
-    async def delete(self, caller: Caller, *, kind: ErasedKind, thing_id: UUID, purge: bool = False) -> ErasureReport:
-        """Hide one thing with its parts, or erase it with what rested on it alone; raises NotFound, NotPermitted."""
-        return await delete_thing(self._pool, caller, kind=kind, thing_id=thing_id, purge=purge)
+    async def delete(
+        self,
+        caller: Caller,
+        *,
+        kind: ErasedKind,
+        thing_id: UUID,
+        purge: bool = False,
+        if_match: Collection[str] | None = None,
+    ) -> ErasureReport:
+        """Hide one thing with its parts, or erase it with what rested on it alone; with `if_match` only that version.
+
+        Raises NotFound, NotPermitted, PreconditionFailed.
+        """
+        return await delete_thing(self._pool, caller, kind=kind, thing_id=thing_id, purge=purge, if_match=if_match)
 
     async def forget_user(self, user: str, caller: Caller) -> ErasureReport:
         """Erase everything of one user and what was derived from it; raises InvalidInput, NotPermitted."""

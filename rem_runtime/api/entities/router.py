@@ -13,6 +13,7 @@ from rem_runtime.api.answering import (
     NOT_MODIFIED,
     IfMatch,
     IfNoneMatch,
+    NoVersion,
     answered,
     answered_version,
     shown,
@@ -32,6 +33,7 @@ router = APIRouter(prefix=PATH_PREFIX + "/entities", tags=["entities"])
 
 @router.post(
     "",
+    dependencies=[NoVersion],
     summary="Store an entity",
     status_code=201,
     response_model=Entity,
@@ -100,12 +102,12 @@ async def patch_entity(
     "/{entity_id}",
     summary="Delete an entity",
     response_model=ErasureReport,
-    responses={**shown(DELETED), **documented(401, 403, 404, 422, 503)},
+    responses={**shown(DELETED), **documented(400, 401, 403, 404, 412, 422, 503)},
 )
 async def delete_entity(
-    entity_id: UUID, memory: MemoryOf, caller: Writer, refresher: Refresher, purge: Purge
+    entity_id: UUID, memory: MemoryOf, caller: Writer, refresher: Refresher, purge: Purge, if_match: IfMatch
 ) -> Response:
     """Hides it with its passages, names and edges; `purge` erases them and what was derived from them alone."""
-    report = await memory.delete(caller, kind="entity", thing_id=entity_id, purge=purge)
+    report = await memory.delete(caller, kind="entity", thing_id=entity_id, purge=purge, if_match=if_match)
     refresher.request()
     return answered(report)

@@ -13,6 +13,7 @@ from rem_runtime.api.answering import (
     NOT_MODIFIED,
     IfMatch,
     IfNoneMatch,
+    NoVersion,
     answered,
     answered_version,
     shown,
@@ -38,6 +39,7 @@ router = APIRouter(prefix=PATH, tags=["files"])
 
 @router.post(
     "",
+    dependencies=[NoVersion],
     summary="Upload a file",
     status_code=201,
     response_model=FileResult,
@@ -92,7 +94,7 @@ async def get_file(file_id: UUID, memory: MemoryOf, caller: Reader, none_match: 
 
 @router.patch(
     "/{file_id}",
-    summary="Change what was sent with a file",
+    summary="Change a file's own tags and metadata",
     response_model=FileNode,
     responses={**shown(FILE, etag=True), **documented(400, 401, 403, 404, 409, 412, 413, 415, 422, 503)},
 )
@@ -103,7 +105,7 @@ async def patch_file(
     caller: Changer,
     if_match: IfMatch,
 ) -> Response:
-    """A JSON merge patch of its tags and metadata. The document's label is changed at the document."""
+    """A JSON merge patch. What was sent with the upload is the document's, and is changed there."""
     return answered_version(await memory.records.update(FileNode, file_id, body, caller, if_match=if_match))
 
 
@@ -111,10 +113,12 @@ async def patch_file(
     "/{file_id}",
     summary="Delete a file with its document",
     response_model=ErasureReport,
-    responses={**shown(DELETED), **documented(401, 403, 404, 422, 503)},
+    responses={**shown(DELETED), **documented(400, 401, 403, 404, 412, 422, 503)},
 )
-async def delete_file(file_id: UUID, memory: MemoryOf, caller: Writer, refresher: Refresher, purge: Purge) -> Response:
+async def delete_file(
+    file_id: UUID, memory: MemoryOf, caller: Writer, refresher: Refresher, purge: Purge, if_match: IfMatch
+) -> Response:
     """Hides it and the document that was read from it; `purge` erases them and what was derived from them alone."""
-    report = await memory.delete(caller, kind="file", thing_id=file_id, purge=purge)
+    report = await memory.delete(caller, kind="file", thing_id=file_id, purge=purge, if_match=if_match)
     refresher.request()
     return answered(report)

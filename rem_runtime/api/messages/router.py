@@ -75,12 +75,12 @@ async def patch_message(
     "/{message_id}",
     summary="Delete a message",
     response_model=ErasureReport,
-    responses={**shown(DELETED), **documented(401, 403, 404, 422, 503)},
+    responses={**shown(DELETED), **documented(400, 401, 403, 404, 412, 422, 503)},
 )
 async def delete_message(
-    message_id: UUID, memory: MemoryOf, caller: Writer, refresher: Refresher, purge: Purge
+    message_id: UUID, memory: MemoryOf, caller: Writer, refresher: Refresher, purge: Purge, if_match: IfMatch
 ) -> Response:
     """Hides it; `purge` erases it and what was derived from it alone."""
-    report = await memory.delete(caller, kind="message", thing_id=message_id, purge=purge)
+    report = await memory.delete(caller, kind="message", thing_id=message_id, purge=purge, if_match=if_match)
     refresher.request()
     return answered(report)

@@ -13,6 +13,7 @@ from rem_runtime.api.answering import (
     NOT_MODIFIED,
     IfMatch,
     IfNoneMatch,
+    NoVersion,
     answered,
     answered_version,
     shown,
@@ -31,6 +32,7 @@ router = APIRouter(prefix=PATH_PREFIX + "/moments", tags=["moments"])
 
 @router.post(
     "",
+    dependencies=[NoVersion],
     summary="Store a moment",
     status_code=201,
     response_model=Moment,
@@ -99,12 +101,12 @@ async def patch_moment(
     "/{moment_id}",
     summary="Delete a moment",
     response_model=ErasureReport,
-    responses={**shown(DELETED), **documented(401, 403, 404, 422, 503)},
+    responses={**shown(DELETED), **documented(400, 401, 403, 404, 412, 422, 503)},
 )
 async def delete_moment(
-    moment_id: UUID, memory: MemoryOf, caller: Writer, refresher: Refresher, purge: Purge
+    moment_id: UUID, memory: MemoryOf, caller: Writer, refresher: Refresher, purge: Purge, if_match: IfMatch
 ) -> Response:
     """Hides it with its passages, names and edges; `purge` erases them and what was derived from them alone."""
-    report = await memory.delete(caller, kind="moment", thing_id=moment_id, purge=purge)
+    report = await memory.delete(caller, kind="moment", thing_id=moment_id, purge=purge, if_match=if_match)
     refresher.request()
     return answered(report)

@@ -13,6 +13,7 @@ from rem_runtime.api.answering import (
     NOT_MODIFIED,
     IfMatch,
     IfNoneMatch,
+    NoVersion,
     answered,
     answered_version,
     shown,
@@ -33,6 +34,7 @@ router = APIRouter(prefix=PATH_PREFIX + "/resources", tags=["resources"])
 
 @router.post(
     "",
+    dependencies=[NoVersion],
     summary="Store a document",
     status_code=201,
     response_model=IngestResult,
@@ -102,12 +104,12 @@ async def patch_resource(
     "/{resource_id}",
     summary="Delete a document",
     response_model=ErasureReport,
-    responses={**shown(DELETED), **documented(401, 403, 404, 422, 503)},
+    responses={**shown(DELETED), **documented(400, 401, 403, 404, 412, 422, 503)},
 )
 async def delete_resource(
-    resource_id: UUID, memory: MemoryOf, caller: Writer, refresher: Refresher, purge: Purge
+    resource_id: UUID, memory: MemoryOf, caller: Writer, refresher: Refresher, purge: Purge, if_match: IfMatch
 ) -> Response:
     """Hides it with its passages, names and edges, and the file that it was read from; `purge` erases them."""
-    report = await memory.delete(caller, kind="resource", thing_id=resource_id, purge=purge)
+    report = await memory.delete(caller, kind="resource", thing_id=resource_id, purge=purge, if_match=if_match)
     refresher.request()
     return answered(report)

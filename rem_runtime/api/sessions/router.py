@@ -13,6 +13,7 @@ from rem_runtime.api.answering import (
     NOT_MODIFIED,
     IfMatch,
     IfNoneMatch,
+    NoVersion,
     answered,
     answered_version,
     shown,
@@ -43,6 +44,7 @@ router = APIRouter(prefix=PATH_PREFIX + "/sessions", tags=["sessions"])
 
 @router.post(
     "",
+    dependencies=[NoVersion],
     summary="Begin a session",
     status_code=201,
     response_model=Session,
@@ -102,19 +104,20 @@ async def patch_session(
     "/{session_id}",
     summary="Delete a session with its messages",
     response_model=ErasureReport,
-    responses={**shown(DELETED), **documented(401, 403, 404, 422, 503)},
+    responses={**shown(DELETED), **documented(400, 401, 403, 404, 412, 422, 503)},
 )
 async def delete_session(
-    session_id: UUID, memory: MemoryOf, caller: Writer, refresher: Refresher, purge: Purge
+    session_id: UUID, memory: MemoryOf, caller: Writer, refresher: Refresher, purge: Purge, if_match: IfMatch
 ) -> Response:
     """Hides it; `purge` erases it and what was derived from it alone."""
-    report = await memory.delete(caller, kind="session", thing_id=session_id, purge=purge)
+    report = await memory.delete(caller, kind="session", thing_id=session_id, purge=purge, if_match=if_match)
     refresher.request()
     return answered(report)
 
 
 @router.post(
     "/{session_id}/messages",
+    dependencies=[NoVersion],
     summary="Append messages",
     status_code=201,
     response_model=Appended,

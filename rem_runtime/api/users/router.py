@@ -14,13 +14,15 @@ from rem_runtime.api.answering import (
     NOT_MODIFIED,
     IfMatch,
     IfNoneMatch,
+    NoVersion,
+    Tags,
     answered,
     answered_version,
     shown,
 )
 from rem_runtime.api.dependencies import Changer, MemoryOf, Reader, Refresher, Writer
 from rem_runtime.api.listing import NodeQuery, Purge, page_example
-from rem_runtime.api.problems import documented
+from rem_runtime.api.problems import ProblemError, documented
 from rem_runtime.api.users.schemas import EXAMPLES, FORGOTTEN, PATCHES, USER
 from rem_runtime.memory.caller import Caller
 from rem_runtime.memory.erasure import ErasureReport
@@ -35,6 +37,7 @@ router = APIRouter(prefix=PATH_PREFIX + "/users", tags=["users"])
 
 @router.post(
     "",
+    dependencies=[NoVersion],
     summary="Store a user",
     status_code=201,
     response_model=User,
@@ -103,7 +106,7 @@ async def patch_user(
     "/{user:path}",
     summary="Delete a user's node, or forget a user",
     response_model=ErasureReport,
-    responses={**shown(FORGOTTEN), **documented(401, 403, 404, 422, 503)},
+    responses={**shown(FORGOTTEN), **documented(400, 401, 403, 404, 412, 422, 503)},
 )
 async def delete_user(
     user: Annotated[str, Path(description="A user's id; without `purge` the id of a node.", examples=["ann"])],
@@ -111,6 +114,7 @@ async def delete_user(
     caller: Writer,
     refresher: Refresher,
     purge: Purge,
+    if_match: IfMatch,
 ) -> Response:
     """With `purge=true` all of that user is erased: what that id owns, what was derived from it, and the tenant's node
     about them, which is also found by its label, address or alias. A name alone erases the node alone.
@@ -120,20 +124,24 @@ async def delete_user(
     """
     node_id = _uuid_or_none(user)
     if purge:
-        report = await _purge(memory, user, node_id, caller)
+        report = await _purge(memory, user, node_id, caller, if_match)
     elif node_id is not None:
-        report = await memory.delete(caller, kind="user", thing_id=node_id)
+        report = await memory.delete(caller, kind="user", thing_id=node_id, if_match=if_match)
     else:
         raise InvalidInput("purge=true forgets a user; without it, give the id of the node that is to be deleted")
     refresher.request()
     return answered(report)
 
 
-async def _purge(memory: Memory, user: str, node_id: UUID | None, caller: Caller) -> ErasureReport:
+async def _purge(
+    memory: Memory, user: str, node_id: UUID | None, caller: Caller, if_match: Tags | None
+) -> ErasureReport:
     """A user's id may look like a node's: what is no node is a user."""
     if node_id is not None:
         with contextlib.suppress(NotFound):
-            return await memory.delete(caller, kind="user", thing_id=node_id, purge=True)
+            return await memory.delete(caller, kind="user", thing_id=node_id, purge=True, if_match=if_match)
+    if if_match is not None:
+        raise ProblemError(400, "invalid-header", "a user who is forgotten has no version; send no If-Match")
     return await memory.forget_user(user, caller)
 
 

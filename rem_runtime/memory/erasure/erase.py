@@ -7,6 +7,7 @@ changed, and can be asked for again; it waits for nobody but writers of that use
 from __future__ import annotations
 
 import logging
+from collections.abc import Collection
 from uuid import UUID
 
 import asyncpg
@@ -16,6 +17,7 @@ from rem_runtime.memory.erasure.purge import SQL, Erased, Things, purge, refresh
 from rem_runtime.memory.erasure.report import ErasedKind, ErasureReport
 from rem_runtime.memory.errors import InvalidInput, NotFound, NotPermitted
 from rem_runtime.memory.keys import normalise_key
+from rem_runtime.memory.preconditions import require_current
 
 log = logging.getLogger(__name__)
 
@@ -23,12 +25,21 @@ _CONVERSATION = ("session", "message")
 
 
 async def delete_thing(
-    pool: asyncpg.Pool, caller: Caller, *, kind: ErasedKind, thing_id: UUID, purge: bool
+    pool: asyncpg.Pool,
+    caller: Caller,
+    *,
+    kind: ErasedKind,
+    thing_id: UUID,
+    purge: bool,
+    if_match: Collection[str] | None = None,
 ) -> ErasureReport:
-    """Hide one thing with its parts, or erase it; raises NotFound, NotPermitted."""
+    """Hide one thing with its parts, or erase it, with `if_match` only that version of it.
+
+    Raises NotFound, NotPermitted, PreconditionFailed.
+    """
     if purge and ADMIN_SCOPE not in caller.scopes:
         raise NotPermitted("erasing needs the scope admin; without purge=true it is only deleted")
-    return await (_purge_one if purge else _hide_one)(pool, caller, kind, thing_id)
+    return await (_purge_one if purge else _hide_one)(pool, caller, kind, thing_id, if_match)
 
 
 async def erase_user(pool: asyncpg.Pool, user: str, caller: Caller) -> ErasureReport:
@@ -49,9 +60,12 @@ async def erase_user(pool: asyncpg.Pool, user: str, caller: Caller) -> ErasureRe
     return _told(erased, "everything of a user")
 
 
-async def _hide_one(pool: asyncpg.Pool, caller: Caller, kind: ErasedKind, thing_id: UUID) -> ErasureReport:
+async def _hide_one(
+    pool: asyncpg.Pool, caller: Caller, kind: ErasedKind, thing_id: UUID, if_match: Collection[str] | None
+) -> ErasureReport:
     async with pool.acquire() as conn, conn.transaction():
         owner = await _owner_of(conn, caller, kind, thing_id, hidden_too=False)
+        await require_current(conn, owner, kind=kind, thing_id=thing_id, if_match=if_match)
         things = await _with_its_parts(conn, owner, kind, thing_id)
         hidden = Erased()
         await conn.fetch(SQL["lock_nodes"], owner, things.nodes)
@@ -67,10 +81,13 @@ async def _hide_one(pool: asyncpg.Pool, caller: Caller, kind: ErasedKind, thing_
     return hidden.report(purged=False)
 
 
-async def _purge_one(pool: asyncpg.Pool, caller: Caller, kind: ErasedKind, thing_id: UUID) -> ErasureReport:
+async def _purge_one(
+    pool: asyncpg.Pool, caller: Caller, kind: ErasedKind, thing_id: UUID, if_match: Collection[str] | None
+) -> ErasureReport:
     async with pool.acquire() as conn:
         async with conn.transaction():
             owner = await _owner_of(conn, caller, kind, thing_id, hidden_too=True)
+            await require_current(conn, owner, kind=kind, thing_id=thing_id, if_match=if_match)
             erased = await purge(conn, {owner: await _with_its_parts(conn, owner, kind, thing_id)})
         await refresh_planner_statistics(conn, erased)
     return _told(erased, kind)
