@@ -24,6 +24,7 @@ from rem_runtime.api.access_log import AccessLogMiddleware
 from rem_runtime.api.auth.caller import Authenticator
 from rem_runtime.api.auth.keys import KeyRing
 from rem_runtime.api.auth.middleware import AuthMiddleware
+from rem_runtime.api.auth.near import Nearby
 from rem_runtime.api.body_limit import BodyLimitMiddleware
 from rem_runtime.api.failures import register_failures
 from rem_runtime.api.openapi import describe
@@ -83,7 +84,8 @@ def _middleware(settings: Settings, authenticator: Authenticator, metrics: Metri
         allow_headers=["*"],
         expose_headers=["ETag", "Location", "Retry-After", "WWW-Authenticate", "Accept-Patch"],
     )
-    auth = Middleware(AuthMiddleware, authenticator=authenticator, metrics=metrics)
+    nearby = Nearby(host=settings.api.host, origins=settings.api.cors_origins)
+    auth = Middleware(AuthMiddleware, authenticator=authenticator, nearby=nearby, metrics=metrics)
     access_log = Middleware(AccessLogMiddleware, metrics=metrics)
     larger = {files.PATH: settings.api.max_file_bytes + files.FORM_BYTES}
     body_limit = Middleware(BodyLimitMiddleware, max_bytes=settings.api.max_body_bytes, larger=larger)
