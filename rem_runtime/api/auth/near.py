@@ -15,6 +15,8 @@ from starlette.types import Scope
 from rem_runtime.api.problems import ProblemError
 
 _KIND = "foreign-request"
+# Names below these are handed out by the cluster or the network that one is in; all others are anybody's to register.
+_PRIVATE = (".localhost", ".svc", ".cluster.local", ".local", ".internal")
 
 
 class Nearby:
@@ -23,7 +25,6 @@ class Nearby:
     def __init__(self, *, host: str, origins: Collection[str]) -> None:
         """`host` is what the server listens on, a name or an address; `origins` are the sites that may call it."""
         self._host = host.lower()
-        self._everywhere = _is_unspecified(host)
         self._origins = frozenset(origins)
 
     def require(self, scope: Scope, headers: Headers) -> None:
@@ -32,7 +33,10 @@ class Nearby:
         host = headers.get("host", "")
         if host and not self._is_ours(_name_of(host), scope):
             raise ProblemError(
-                403, _KIND, "without authentication the API is called by its address or as localhost, not by this Host"
+                403,
+                _KIND,
+                "without authentication the API answers to localhost, its address, NAME and NAME.NAMESPACE.svc; "
+                "call it so, or set AUTH__MODE to ApiKey",
             )
         origin = headers.get("origin")
         if origin is not None and ("*" in self._origins or origin in self._origins):
@@ -45,11 +49,7 @@ class Nearby:
 
     def _is_ours(self, name: str, scope: Scope) -> bool:
         reached = str((scope.get("server") or ("",))[0]).lower()
-        if _is_loopback(name) or name in {self._host, reached}:
-            return True
-        # A pod is called by the names of its Service, which it does not know. Over loopback (a laptop, a forwarded
-        # port) there are no others.
-        return self._everywhere and not _is_loopback(reached)
+        return name in {self._host, reached} or _is_loopback(name) or _is_private(name)
 
 
 def _name_of(host: str) -> str:
@@ -58,17 +58,14 @@ def _name_of(host: str) -> str:
     return inside if bracket and host.startswith("[") else host.lower().partition(":")[0]
 
 
+def _is_private(name: str) -> bool:
+    """A name that no stranger can let lead anywhere: one word, such as a Service's in its namespace, or below such."""
+    word = name.isascii() and name.replace("-", "").isalnum() and not name.isdigit()
+    return word or (name.endswith(_PRIVATE) and not name.startswith("."))
+
+
 def _is_loopback(name: str) -> bool:
-    if name == "localhost" or name.endswith(".localhost"):
-        return True
     try:
         return ipaddress.ip_address(name).is_loopback
-    except ValueError:
-        return False
-
-
-def _is_unspecified(host: str) -> bool:
-    try:
-        return ipaddress.ip_address(host or "0.0.0.0").is_unspecified  # noqa: S104 - compared, not listened on
     except ValueError:
         return False

@@ -73,10 +73,15 @@ async def test_a_form_of_another_site_writes_nothing(open_app: FastAPI) -> None:
         ("http://192.168.1.7:8000", "192.168.1.7", "evil.example:8000", 403),
         ("http://192.168.1.7:8000", "box.local", "box.local:8000", 200),
         ("http://192.168.1.7:8000", "box.local", "evil.example:8000", 403),
-        # A pod has the names of its Service, which it does not know; who forwards a port arrives over loopback.
-        ("http://10.0.0.5:8000", "0.0.0.0", "acme-api.team-a:8000", 200),
-        ("http://10.0.0.5:8000", "::", "acme-api", 200),
+        # A pod listens on its own address, and is called by its Service's names, which it does not know.
+        ("http://10.0.0.5:8000", "10.0.0.5", "acme-api:8000", 200),
+        ("http://10.0.0.5:8000", "10.0.0.5", "acme-api.team-a.svc:8000", 200),
+        ("http://10.0.0.5:8000", "10.0.0.5", "acme-api.team-a.svc.cluster.local:8000", 200),
+        ("http://10.0.0.5:8000", "10.0.0.5", "acme-api.team-a.svc.evil.example:8000", 403),
+        ("http://10.0.0.5:8000", "10.0.0.5", "acme-api.dev:8000", 403),
+        ("http://10.0.0.5:8000", "10.0.0.5", "localhost:9000", 200),
         ("http://127.0.0.1:8000", "0.0.0.0", "evil.example:8000", 403),
+        ("http://10.0.0.5:8000", "0.0.0.0", "10.0.0.5:8000", 200),
         ("http://127.0.0.1:8000", "0.0.0.0", "localhost:9000", 200),
     ],
 )
